@@ -1,0 +1,79 @@
+# Every goal works on all modules of the repository (scripts/modules.sh finds them), each with its own go.mod.
+# Only go, make and bash are needed; "make lint" builds its linter from tools/go.mod first.
+
+SHELL := bash
+export GOWORK := off
+
+BIN := $(CURDIR)/.cache/bin
+EACH := scripts/each-module.sh
+
+# The linter's cache stays with the checkout, so that clean removes it and two checkouts do not share it.
+export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
+
+# Settings of single goals, from the command line or the environment.
+export FUZZTIME ?= 20s
+export COUNT ?= 6
+export TESTFLAGS BASE BENCH
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## List the goals
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: test
+test: ## Run all tests of all modules, in random order, with the race detector if there is a C compiler (TESTFLAGS=-short)
+	@scripts/test.sh
+
+.PHONY: race
+race: ## The same, but fail if the race detector cannot run
+	@RACE=require scripts/test.sh
+
+.PHONY: vet
+vet: ## Run go vet
+	@$(EACH) go vet ./...
+
+.PHONY: fmt
+fmt: ## Format all Go files
+	@find . -name '.?*' -prune -o -name '*.go' -exec gofmt -w {} +
+
+.PHONY: fmt-check
+fmt-check: ## Fail if a Go file is not formatted
+	@scripts/fmt-check.sh
+
+.PHONY: lint
+lint: $(BIN)/golangci-lint ## Run golangci-lint as .golangci.yml says (builds it first: one to two minutes, once)
+	@$(EACH) $(BIN)/golangci-lint run --config $(CURDIR)/.golangci.yml ./...
+
+.PHONY: tidy-check
+tidy-check: ## Fail if a go.mod or go.sum is not tidy
+	@$(EACH) go mod tidy -diff
+
+.PHONY: fuzz
+fuzz: ## Fuzz every target for FUZZTIME (20s)
+	@scripts/fuzz.sh
+
+.PHONY: build-lambda
+build-lambda: ## Build the example worker for Lambda (provided.al2023, arm64) into dist/bootstrap
+	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -o dist/bootstrap ./cmd/example-worker
+
+.PHONY: bench
+bench: $(BIN)/benchstat ## Run the benchmarks COUNT (6) times into dist/bench.txt; BASE=FILE compares with an earlier run
+	@scripts/bench.sh
+
+.PHONY: demo
+demo: ## Run the example worker's demo: duplicates, failures and a crash, nothing lost, nothing doubled
+	@go run ./cmd/example-worker demo
+
+.PHONY: ci
+ci: ## Do what continuous integration does
+	@.ci/run
+
+.PHONY: clean
+clean: ## Remove what was built, the linter and its cache included
+	rm -rf dist .cache
+
+# A tool is rebuilt when the versions in tools/go.mod change.
+$(BIN)/%: tools/go.mod
+	@echo "building $* (version: tools/go.mod)"
+	@GOBIN=$(BIN) go -C tools install "$$(go -C tools list tool | grep '/$*$$')"
+	@touch $@

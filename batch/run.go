@@ -1,0 +1,139 @@
+package batch
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/onlyonce-go/onlyonce/consumer"
+	"github.com/onlyonce-go/onlyonce/dedupe"
+)
+
+// run is one call of Process. Its loop is the only one that touches the
+// places and the counts; goroutines that claim, handle and settle leave notes
+// for it.
+type run struct {
+	p      *Processor
+	ctx    context.Context //nolint:containedctx // a run lives as long as the call that made it
+	cancel context.CancelCauseFunc
+	when   schedule
+	sess   *dedupe.Session
+	began  time.Time
+
+	recs    []*consumer.Record
+	places  []place
+	lanes   map[string]*lane
+	queue   queue
+	next    int // first place that was not admitted
+	window  window
+	claims  int   // windows being claimed now (0 or 1)
+	waiting int   // places that were admitted and wait for a twin or their lane
+	left    int   // places without an outcome
+	failed  int   // places with an error
+	gaveUp  bool  // handlers were abandoned
+	stopped error // why nothing is started any more
+	broke   bool  // the caller left the loop
+	yielded []*place
+
+	notes   inbox
+	workers sync.WaitGroup
+}
+
+func newRun(p *Processor, ctx context.Context, recs []*consumer.Record) *run {
+	r := &run{
+		p: p, when: p.schedule(ctx), began: time.Now(), recs: recs,
+		places: make([]place, len(recs)), left: len(recs),
+		window:  newWindow(p.o.Concurrency),
+		yielded: make([]*place, 0, len(recs)),
+	}
+	r.notes.wake = make(chan struct{}, 1)
+	r.notes.notes = make([]note, 0, len(recs)+1)
+	r.queue.items = make([]item, 0, len(recs))
+	r.ctx, r.cancel = context.WithCancelCause(ctx)
+	if !r.when.cutoff.IsZero() {
+		var stop context.CancelFunc
+		cancel := r.cancel
+		r.ctx, stop = context.WithDeadlineCause(r.ctx, r.when.cutoff, ErrDeadline)
+		r.cancel = func(cause error) { cancel(cause); stop() }
+	}
+	r.sess = p.guard.Session(r.ctx, dedupe.SessionOptions{
+		Settled: func(t *dedupe.Ticket, err error) { r.notes.post(note{kind: settled, place: t.Number(), err: err}) },
+		Again:   func(t *dedupe.Ticket) { r.notes.post(note{kind: again, place: t.Number()}) },
+		Limit:   r.when.limit,
+	})
+	for i, rec := range recs {
+		r.places[i].rec, r.places[i].number = rec, i
+	}
+	return r
+}
+
+// loop runs the batch to its end and yields what becomes known.
+func (r *run) loop(yield func(*consumer.Record, error) bool) {
+	defer r.close()
+	t := timers{done: r.ctx.Done()}
+	defer t.stop()
+	r.decode()
+	for {
+		r.read()
+		r.start()
+		if !r.broke && !r.deliver(yield) {
+			r.broke = true
+			r.cancel(errBroke)
+		}
+		if r.left == 0 && (r.broke || len(r.yielded) == 0) {
+			return
+		}
+		if r.notes.rest() {
+			r.await(&t)
+		}
+	}
+}
+
+// await waits for whatever comes next.
+func (r *run) await(t *timers) {
+	var slot chan<- struct{}
+	if r.queue.wantsWorker() {
+		slot = r.p.slots
+		r.p.hungry.Add(1)
+		defer r.p.hungry.Add(-1)
+	}
+	select {
+	case <-r.notes.wake:
+	case slot <- struct{}{}:
+		r.launch()
+	case <-t.done:
+		t.done = nil
+		r.stop(context.Cause(r.ctx))
+		t.arm(r.when)
+	case <-t.abandon():
+		r.abandon()
+	}
+}
+
+// close joins what the run started. A handler that ignores its context is
+// the one thing that is not waited for.
+func (r *run) close() {
+	r.cancel(nil)
+	if !r.gaveUp {
+		r.workers.Wait()
+	}
+	r.sess.Close()
+	if o := r.p.o.Observer; o != nil {
+		o.Observe(r.ctx, consumer.BatchDone{
+			Records: len(r.places), Done: len(r.places) - r.failed, Failed: r.failed,
+			Took: time.Since(r.began),
+		})
+	}
+}
+
+// deliver yields the outcomes that are known.
+func (r *run) deliver(yield func(*consumer.Record, error) bool) bool {
+	for _, pl := range r.yielded {
+		if !yield(pl.rec, pl.err) {
+			return false
+		}
+	}
+	clear(r.yielded)
+	r.yielded = r.yielded[:0]
+	return true
+}

@@ -1,0 +1,157 @@
+package consumer
+
+import "time"
+
+// Event is something that happened, as told to an [Observer]: one of the
+// structs of this package, passed by value. New kinds may come with any
+// release; an Observer passes over what it does not know.
+type Event interface {
+	// EventName is the stable name of the kind of event, in snake case, as
+	// used in logs and metrics.
+	EventName() string
+}
+
+// Claimed is told when a record's key was claimed: its handler may run.
+type Claimed struct {
+	Record   *Record
+	Key      string
+	Fence    int64 // the fencing number of this claim
+	Claims   int   // how often the key has been claimed, this time included
+	Failures int   // how many earlier runs failed
+	TookOver bool  // the claim before it ran out of its lease
+}
+
+// Duplicate is told when a record was finished before: its handler does not
+// run, and the record is acknowledged.
+type Duplicate struct {
+	Record      *Record
+	Key         string
+	CompletedAt time.Time
+	InBatch     bool // its twin finished in this process, at the same time
+}
+
+// InProgress is told when another worker holds the record's key. The record
+// fails with a [RetryError] and comes back.
+type InProgress struct {
+	Record *Record
+	Key    string
+	Until  time.Time // the end of the other worker's lease
+}
+
+// Parked is told when a record of an at-most-once consumer may have run
+// before without having been completed: it fails until a person decides.
+type Parked struct {
+	Record *Record
+	Key    string
+}
+
+// Rejected is told when a record could not be admitted: no key, a fingerprint
+// that differs, or a store that did not answer.
+type Rejected struct {
+	Record *Record
+	Key    string // empty when there is none
+	Err    error
+}
+
+// Completed is told when a handler succeeded and its completion is recorded.
+type Completed struct {
+	Record *Record
+	Key    string
+	Fence  int64
+}
+
+// CompletionLost is told when a handler succeeded and its completion was not
+// recorded: another worker took over, or the store could not be reached. The
+// record is reported as failed, and its effect may repeat.
+type CompletionLost struct {
+	Record *Record
+	Key    string
+	Fence  int64
+	Err    error
+}
+
+// Released is told when a claim was given back, so that a redelivery may run
+// the record.
+type Released struct {
+	Record *Record
+	Key    string
+	Fence  int64
+	Ran    bool  // the handler ran (and failed)
+	Err    error // why
+}
+
+// LeaseLost is told when a running handler's lease ended or passed to another
+// worker: the handler's context is cancelled.
+type LeaseLost struct {
+	Record *Record
+	Key    string
+	Fence  int64
+	Err    error
+}
+
+// Abandoned is told when a handler ignored the end of its context: its record
+// is reported as failed while the handler still runs.
+type Abandoned struct {
+	Record *Record
+	Key    string // empty without a guard
+}
+
+// StoreFailed is told when a call to the store failed as a whole.
+type StoreFailed struct {
+	Ops int // how many operations were in the call
+	Err error
+}
+
+// RetentionShort is told when finished records are forgotten sooner than the
+// last redelivery can come.
+type RetentionShort struct {
+	Retention time.Duration // what the guard keeps
+	Needed    time.Duration // source and dead-letter retention and the redrive window
+}
+
+// BatchDone is told when every record of a batch has its outcome.
+type BatchDone struct {
+	Records int // all of them
+	Done    int // acknowledged: handled, or finished before
+	Failed  int // reported as failed, those not started included
+	Took    time.Duration
+}
+
+// EventName returns "claimed".
+func (Claimed) EventName() string { return "claimed" }
+
+// EventName returns "duplicate".
+func (Duplicate) EventName() string { return "duplicate" }
+
+// EventName returns "in_progress".
+func (InProgress) EventName() string { return "in_progress" }
+
+// EventName returns "parked".
+func (Parked) EventName() string { return "parked" }
+
+// EventName returns "rejected".
+func (Rejected) EventName() string { return "rejected" }
+
+// EventName returns "completed".
+func (Completed) EventName() string { return "completed" }
+
+// EventName returns "completion_lost".
+func (CompletionLost) EventName() string { return "completion_lost" }
+
+// EventName returns "released".
+func (Released) EventName() string { return "released" }
+
+// EventName returns "lease_lost".
+func (LeaseLost) EventName() string { return "lease_lost" }
+
+// EventName returns "abandoned".
+func (Abandoned) EventName() string { return "abandoned" }
+
+// EventName returns "store_failed".
+func (StoreFailed) EventName() string { return "store_failed" }
+
+// EventName returns "retention_short".
+func (RetentionShort) EventName() string { return "retention_short" }
+
+// EventName returns "batch_done".
+func (BatchDone) EventName() string { return "batch_done" }

@@ -1,0 +1,271 @@
+package dedupe
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"math"
+	mathrand "math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/onlyonce-go/onlyonce/consumer"
+)
+
+// SessionOptions say how a [Session] reports.
+type SessionOptions struct {
+	// Settled is told the outcome of each ticket, once: nil when its record
+	// may be acknowledged. It is called from any goroutine and must not
+	// block. Required.
+	Settled func(t *Ticket, err error)
+
+	// Again is told that a ticket whose twin was not started may be given to
+	// Readmit. It is called from any goroutine and must not block. Required.
+	Again func(t *Ticket)
+
+	// Limit is when the caller has to answer: no lease reaches past it (but
+	// for the skew), and no settlement is waited for after it. Defaults to
+	// none.
+	Limit time.Time
+}
+
+// Session is one batch's dealings with a [Guard]: it claims the keys of
+// records in groups, keeps the leases alive, and settles each record. Sessions
+// are made by [Guard.Session] and ended by Close.
+type Session struct {
+	g   *Guard
+	ctx context.Context //nolint:containedctx // the batch's own: a session lives as long as the call that made it
+	o   SessionOptions
+
+	mu       sync.Mutex
+	groups   [][]Ticket
+	beat     *time.Timer        // set while leases are kept alive
+	stopBeat context.CancelFunc // ends an extend under way
+	closed   bool
+
+	open sync.WaitGroup // settlements and heartbeats under way
+}
+
+// Session returns a session for one batch. Handlers run under ctx: when it
+// ends they are to stop, while claims are settled detached from it. It may be
+// called on a nil Guard: then every record is admitted and nothing is kept.
+func (g *Guard) Session(ctx context.Context, o SessionOptions) *Session {
+	return &Session{g: g, ctx: ctx, o: o}
+}
+
+// Admit claims the keys of recs in one call to the store, and returns a
+// ticket for each, in order, numbered from first. Those that are
+// [Ticket.Ready] may be handled; the others are, or will be, told to Settled
+// or Again.
+func (s *Session) Admit(recs []*consumer.Record, first int) []Ticket {
+	ts := make([]Ticket, len(recs))
+	for i, rec := range recs {
+		ts[i].s, ts[i].rec, ts[i].number = s, rec, first+i
+	}
+	if s.g == nil {
+		for i := range ts {
+			ts[i].state = ready
+		}
+		return ts
+	}
+	s.mu.Lock()
+	s.groups = append(s.groups, ts)
+	s.mu.Unlock()
+	s.admit(ts)
+	return ts
+}
+
+// Readmit tries once more with a ticket that was told to Again.
+func (s *Session) Readmit(t *Ticket) {
+	t.mu.Lock()
+	if t.state == following {
+		t.state = fresh
+	}
+	t.mu.Unlock()
+	s.lead(t)
+}
+
+// Enter says that the calling goroutine is about to handle tickets, and Leave
+// that it has no more. Settlements gather while somebody may add to them; the
+// last to leave carries out what has gathered, before Leave returns.
+func (s *Session) Enter() {
+	if s.g != nil {
+		s.g.comb.enter()
+	}
+}
+
+// Leave ends an Enter.
+func (s *Session) Leave() {
+	if s.g != nil {
+		s.g.comb.leave()
+	}
+}
+
+// Close ends the session: it waits for every settlement under way. Tickets
+// that are ready and were neither settled nor skipped lose their claim when
+// its lease ends.
+func (s *Session) Close() {
+	s.mu.Lock()
+	s.closed = true
+	if s.beat != nil && s.beat.Stop() {
+		s.open.Done()
+	}
+	if s.stopBeat != nil {
+		s.stopBeat()
+	}
+	s.mu.Unlock()
+	s.open.Wait()
+}
+
+func (s *Session) observe(e consumer.Event) { s.g.o.Observer.Observe(s.ctx, e) }
+
+func (s *Session) observed() bool { return s.g != nil && s.g.o.Observer != nil }
+
+// admit makes keys, finds twins in this process, and claims the rest.
+func (s *Session) admit(ts []Ticket) {
+	s.g.warnRetention(s.ctx)
+	leaders := make([]*Ticket, 0, len(ts))
+	var w KeyWriter
+	for i := range ts {
+		if err := ts[i].identify(&w); err != nil {
+			ts[i].reject(err)
+		}
+	}
+	s.g.mu.Lock()
+	for i := range ts {
+		t := &ts[i]
+		if t.state != fresh {
+			continue
+		}
+		if lead, ok := s.g.flights[t.key]; ok {
+			if lead.follow(t) {
+				continue
+			}
+			leaders = append(leaders, t) // only to be told that it is busy
+			t.state = refused
+			continue
+		}
+		s.g.flights[t.key] = t
+		leaders = append(leaders, t)
+	}
+	s.g.mu.Unlock()
+	s.claim(leaders)
+}
+
+// lead gives one ticket a new try.
+func (s *Session) lead(t *Ticket) {
+	if t.state != fresh {
+		return // settled meanwhile
+	}
+	s.g.mu.Lock()
+	lead, ok := s.g.flights[t.key]
+	switch {
+	case !ok:
+		s.g.flights[t.key] = t
+	case lead.follow(t):
+		s.g.mu.Unlock()
+		return
+	default:
+		t.state = refused
+	}
+	s.g.mu.Unlock()
+	s.claim([]*Ticket{t})
+}
+
+// claim asks the store for the keys of ts in one call.
+func (s *Session) claim(ts []*Ticket) {
+	ops := make([]Op, 0, len(ts))
+	owners := newOwners()
+	now := MillisOf(time.Now())
+	lease := s.g.lease(now, s.o.Limit)
+	kept := ts[:0]
+	for _, t := range ts {
+		if t.state == refused {
+			t.busy(t.twinLease)
+			continue
+		}
+		kept = append(kept, t)
+		t.owner = owners.next()
+		t.mu.Lock()
+		t.leaseEnd = lease
+		t.mu.Unlock()
+		ops = append(ops, t.claimOp(now))
+	}
+	if len(ops) == 0 {
+		return
+	}
+	won := false
+	for i, v := range s.decide(ops) {
+		won = kept[i].claimed(&v) || won
+	}
+	if won {
+		s.keepAlive()
+	}
+}
+
+const (
+	claimTries   = 3
+	claimBackoff = 20 * time.Millisecond
+)
+
+// decide sends claims, and once more those that stayed undecided: a claim
+// that was applied although its answer was lost recognises its own owner.
+func (s *Session) decide(ops []Op) []Verdict {
+	vs := s.g.comb.apply(s.ctx, ops)
+	for try := 1; try < claimTries; try++ {
+		var again []int
+		for i := range vs {
+			if vs[i].Outcome == Undecided {
+				again = append(again, i)
+			}
+		}
+		if len(again) == 0 || !pause(s.ctx, backoff(claimBackoff, try)) {
+			break
+		}
+		sub := make([]Op, len(again))
+		for k, i := range again {
+			sub[k] = ops[i]
+		}
+		for k, v := range s.g.comb.apply(s.ctx, sub) {
+			vs[again[k]] = v
+		}
+	}
+	return vs
+}
+
+// pause waits for d and reports whether ctx still goes on.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// backoff returns base doubled with every try, half of it drawn at random.
+func backoff(base time.Duration, try int) time.Duration {
+	d := base << min(try-1, 10)
+	return d/2 + mathrand.N(d/2+1)
+}
+
+// owners makes the owner tokens of one group: random bytes and a counter.
+type owners struct {
+	base Owner
+	n    uint32
+}
+
+func newOwners() owners {
+	var o owners
+	_, _ = rand.Read(o.base[:]) // never fails: the process ends first
+	o.n = binary.BigEndian.Uint32(o.base[12:]) & (math.MaxUint32 >> 1)
+	return o
+}
+
+func (o *owners) next() Owner {
+	o.n++
+	binary.BigEndian.PutUint32(o.base[12:], o.n)
+	return o.base
+}

@@ -1,0 +1,220 @@
+package dedupe
+
+import (
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/onlyonce-go/onlyonce/consumer"
+)
+
+const (
+	settleBackoff = 50 * time.Millisecond
+	releaseTries  = 3
+	maxErrorText  = 200 // bytes of an error that are kept in the row
+)
+
+// settlement is the operation that ends a ticket, while it is on its way.
+type settlement struct {
+	op    [1]Op
+	cause error // what a release tells
+	skip  bool  // the handler was not started, by decision of the batch
+	until time.Time
+	tries int
+	// tracked says that the session waits for the answer.
+	tracked bool
+}
+
+// Settle records the handler's outcome: a completion when err is nil, else a
+// release. Settled is told once that is recorded, or cannot be. Settle waits
+// for that only outside of Enter and Leave.
+func (t *Ticket) Settle(err error) {
+	t.mu.Lock()
+	if t.state != running && t.state != ready {
+		t.mu.Unlock()
+		return
+	}
+	t.state = settling
+	ran, late := t.ran, t.abandoned
+	t.mu.Unlock()
+	switch {
+	case t.s.g == nil:
+		t.report(err)
+	case err == nil:
+		t.send(t.completeOp(), late)
+	default:
+		t.cause = err
+		t.send(t.releaseOp(ran, err), late)
+	}
+}
+
+// Skip gives up a record whose handler did not start; its claim is released.
+// It reports whether that was so. Settled is told err.
+func (t *Ticket) Skip(err error) bool {
+	t.mu.Lock()
+	state := t.state
+	if state == ready {
+		t.state = settling
+	}
+	t.mu.Unlock()
+	switch {
+	case state == following, state == ready && t.s.g == nil:
+		t.report(err)
+	case state == ready:
+		t.cause, t.skip = err, true
+		t.send(t.releaseOp(false, err), false)
+	default:
+		return false
+	}
+	return true
+}
+
+// Abandon reports a record whose handler still runs as failed with err, and
+// reports whether that was so. The claim is not released: it lapses, unless
+// the handler ends well before another worker took over.
+func (t *Ticket) Abandon(err error) bool {
+	t.mu.Lock()
+	if t.state != running || t.abandoned {
+		t.mu.Unlock()
+		return false
+	}
+	t.abandoned = true
+	lease := t.leaseEnd
+	t.mu.Unlock()
+	if t.s.observed() {
+		t.s.observe(consumer.Abandoned{Record: t.rec, Key: string(t.key)})
+	}
+	if t.s.g != nil {
+		for _, f := range t.leave() {
+			f.busy(lease)
+		}
+	}
+	t.s.o.Settled(t, err)
+	return true
+}
+
+func (t *Ticket) completeOp() Op {
+	return Op{
+		Kind: OpComplete, Key: t.key, Owner: t.owner,
+		RetainEnd: MillisOf(time.Now()).Add(t.s.g.o.Retention),
+	}
+}
+
+func (t *Ticket) releaseOp(ran bool, cause error) Op {
+	return Op{
+		Kind: OpRelease, Key: t.key, Owner: t.owner,
+		RetainEnd:  MillisOf(time.Now()).Add(t.s.g.o.Retention),
+		AtMostOnce: t.s.g.o.AtMostOnce, Ran: ran, Error: shorten(cause),
+	}
+}
+
+// forget releases a claim that stayed undecided, in case it was applied. The
+// record's outcome does not wait for it, but the session does.
+func (t *Ticket) forget(err error) {
+	f := &Ticket{s: t.s, rec: t.rec, key: t.key, owner: t.owner, state: settled}
+	f.cause = err
+	f.send(f.releaseOp(false, err), false)
+}
+
+// send hands op to the combiner, detached from the batch's context. A late
+// one, of a handler that was abandoned, is nobody's to wait for.
+func (t *Ticket) send(op Op, late bool) {
+	t.op[0] = op
+	t.until = time.Now().Add(t.s.g.o.SettleTimeout)
+	if limit := t.s.o.Limit; !late && !limit.IsZero() && limit.Before(t.until) {
+		t.until = limit
+	}
+	if !late {
+		t.tracked = true
+		t.s.open.Add(1)
+	}
+	t.s.g.comb.settle(t.entry())
+}
+
+func (t *Ticket) entry() entry {
+	return entry{ctx: t.s.ctx, ops: t.op[:], until: t.until, asker: t}
+}
+
+// answered is told the verdict. What stayed undecided is tried again: a
+// handler that succeeded is never released, and an unrecorded completion
+// would run again.
+func (t *Ticket) answered(vs []Verdict) {
+	v := &vs[0]
+	if v.Outcome == Undecided {
+		t.tries++
+		wait := backoff(settleBackoff, t.tries)
+		more := t.op[0].Kind == OpComplete || t.tries < releaseTries
+		if more && time.Until(t.until) > wait {
+			time.AfterFunc(wait, func() { t.s.g.comb.settle(t.entry()) })
+			return
+		}
+	}
+	if t.op[0].Kind == OpComplete {
+		t.completed(v)
+	} else {
+		t.released(v)
+	}
+	if t.tracked {
+		t.s.open.Done()
+	}
+}
+
+// completed reports a record whose handler succeeded. It is done only when
+// that is recorded, by this worker or by whoever took over from it.
+func (t *Ticket) completed(v *Verdict) {
+	var err error
+	switch {
+	case v.Outcome == Applied:
+		if t.s.observed() {
+			t.s.observe(consumer.Completed{Record: t.rec, Key: string(t.key), Fence: t.fence})
+		}
+		t.report(nil)
+		return
+	case v.Outcome == Undecided:
+		err = &StoreError{Op: OpComplete, Err: v.Err}
+	default:
+		err = ErrLeaseLost
+	}
+	if t.s.observed() {
+		t.s.observe(consumer.CompletionLost{Record: t.rec, Key: string(t.key), Fence: t.fence, Err: err})
+	}
+	if v.Row.State == Completed {
+		err = nil
+	}
+	t.report(err)
+}
+
+// released reports a record whose handler failed or did not start.
+func (t *Ticket) released(v *Verdict) {
+	if v.Outcome == Done { // a transaction committed, its answer was lost
+		if t.s.observed() {
+			t.s.observe(consumer.Completed{Record: t.rec, Key: string(t.key), Fence: t.fence})
+		}
+		t.report(nil)
+		return
+	}
+	if v.Outcome == Applied && t.s.observed() {
+		t.s.observe(consumer.Released{
+			Record: t.rec, Key: string(t.key), Fence: t.fence, Ran: t.op[0].Ran, Err: t.cause,
+		})
+	}
+	err := t.cause
+	if v.Row.State == Parked && !errors.Is(err, ErrParked) {
+		err = fmt.Errorf("%w (%w)", err, ErrParked)
+	}
+	t.report(err)
+}
+
+// shorten returns what of err is kept in the row.
+func shorten(err error) string {
+	s := err.Error()
+	if len(s) <= maxErrorText {
+		return s
+	}
+	cut := maxErrorText
+	for cut > 0 && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut]
+}
