@@ -52,6 +52,9 @@ func (b *inbox) post(n note) {
 func (b *inbox) take() []note {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if len(b.notes) == 0 {
+		return nil
+	}
 	taken := b.notes
 	clear(b.spare)
 	b.notes, b.spare = b.spare[:0], taken

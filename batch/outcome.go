@@ -5,11 +5,9 @@ import "github.com/onlyonce-go/onlyonce/dedupe"
 // read takes the notes that were left.
 func (r *run) read() {
 	for _, n := range r.notes.take() {
-		if n.kind == wakeUp {
-			continue // the loop looks for itself
-		}
 		pl := &r.places[n.place]
 		switch n.kind {
+		case wakeUp: // the loop looks for itself
 		case settled:
 			r.finish(pl, n.err)
 		case again:

@@ -3,6 +3,7 @@ package dedupe
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,12 +39,22 @@ func (e errShort) Error() string {
 	return fmt.Sprintf("dedupe: store returned %d verdicts for %d operations", e.got, e.want)
 }
 
-// entry is a small group of operations that waits in the combiner.
+// entry is what waits in the combiner: one operation, or a small group.
 type entry struct {
 	ctx   context.Context //nolint:containedctx // lives as long as the request it belongs to; carries values only
-	ops   []Op
+	op    Op
+	ops   []Op      // instead of op
 	until time.Time // when the asker stops waiting; zero means no bound of its own
 	asker asker
+}
+
+func (e *entry) len() int { return max(len(e.ops), 1) }
+
+func (e *entry) appendTo(ops []Op) []Op {
+	if e.ops != nil {
+		return append(ops, e.ops...)
+	}
+	return append(ops, e.op)
 }
 
 // asker is told the verdicts of its entry, once, by the goroutine that made
@@ -84,7 +95,7 @@ func (c *combiner) apply(ctx context.Context, ops []Op) []Verdict {
 		return vs
 	}
 	w := &waiter{ch: make(chan []Verdict, 1)}
-	c.add(entry{ctx: ctx, ops: ops, asker: w})
+	c.add(entry{ctx: ctx, ops: slices.Clone(ops), asker: w}) // may outlive this call
 	c.mu.Unlock()
 	select {
 	case vs := <-w.ch:
@@ -202,14 +213,14 @@ func (c *combiner) send(group []entry) {
 	var until time.Time
 	n := 0
 	for i := range group {
-		n += len(group[i].ops)
+		n += group[i].len()
 		if u := group[i].until; !u.IsZero() && (until.IsZero() || u.Before(until)) {
 			until = u
 		}
 	}
 	ops := make([]Op, 0, n)
 	for i := range group {
-		ops = append(ops, group[i].ops...)
+		ops = group[i].appendTo(ops)
 	}
 	bound := c.timeout
 	if !until.IsZero() {
@@ -217,7 +228,7 @@ func (c *combiner) send(group []entry) {
 	}
 	vs := c.call(context.WithoutCancel(group[0].ctx), ops, bound)
 	for i := range group {
-		k := len(group[i].ops)
+		k := group[i].len()
 		group[i].asker.answered(vs[:k:k])
 		vs = vs[k:]
 	}

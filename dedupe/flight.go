@@ -5,6 +5,20 @@ import "errors"
 // Single flight: the first ticket of a key in this process leads, the others
 // follow it. A follower holds no handler slot and makes no call to the store.
 
+// takeOff makes t the leader of its key, and reports so; else t follows the
+// leader there is, or is refused. Guard.mu is held.
+func (t *Ticket) takeOff() bool {
+	lead, ok := t.s.g.flights[t.key]
+	switch {
+	case !ok:
+		t.s.g.flights[t.key] = t
+		return true
+	case !lead.follow(t):
+		t.state = refused
+	}
+	return false
+}
+
 // follow makes t wait for lead, and reports whether it may. A record of a
 // FIFO queue never waits for one of another batch, so that no cycle of lanes
 // can form; and nobody waits for a handler that ignores its context.
@@ -33,17 +47,23 @@ func (t *Ticket) leave() []*Ticket {
 
 // land ends the flight that t leads, if any, and tells those who followed.
 func (t *Ticket) land(err error) {
-	g := t.s.g
-	g.mu.Lock()
-	if g.flights[t.key] == t {
-		delete(g.flights, t.key)
-	}
-	fs := t.followers
-	t.followers = nil
-	g.mu.Unlock()
+	t.s.g.mu.Lock()
+	fs := t.touchDown()
+	t.s.g.mu.Unlock()
 	for _, f := range fs {
 		f.twinLanded(t, err)
 	}
+}
+
+// touchDown ends the flight that t leads, and returns those who followed.
+// Guard.mu is held.
+func (t *Ticket) touchDown() []*Ticket {
+	if t.s.g.flights[t.key] == t {
+		delete(t.s.g.flights, t.key)
+	}
+	fs := t.followers
+	t.followers = nil
+	return fs
 }
 
 // twinLanded gives a follower its twin's outcome where that speaks of the

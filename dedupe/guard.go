@@ -74,6 +74,7 @@ type Guard struct {
 	keys  keyer
 	comb  combiner
 	short sync.Once // the warning about retention is told once
+	pool  sync.Pool // of *scratch
 
 	mu      sync.Mutex
 	flights map[Key]*Ticket // the leader of each key that this process works on

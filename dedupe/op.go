@@ -35,12 +35,17 @@ const (
 	OpRelease                    // give the key back
 )
 
-var opNames = [...]string{"none", "claim", "extend", "complete", "release"}
-
 // String returns the operation's name in lower case.
 func (k OpKind) String() string {
-	if int(k) < len(opNames) {
-		return opNames[k]
+	switch k {
+	case OpClaim:
+		return "claim"
+	case OpExtend:
+		return "extend"
+	case OpComplete:
+		return "complete"
+	case OpRelease:
+		return "release"
 	}
 	return fmt.Sprintf("OpKind(%d)", uint8(k))
 }
@@ -94,12 +99,23 @@ const (
 	Lost
 )
 
-var outcomeNames = [...]string{"undecided", "won", "done", "busy", "stuck", "applied", "lost"}
-
 // String returns the outcome's name in lower case.
 func (o Outcome) String() string {
-	if int(o) < len(outcomeNames) {
-		return outcomeNames[o]
+	switch o {
+	case Undecided:
+		return "undecided"
+	case Won:
+		return "won"
+	case Done:
+		return "done"
+	case Busy:
+		return "busy"
+	case Stuck:
+		return "stuck"
+	case Applied:
+		return "applied"
+	case Lost:
+		return "lost"
 	}
 	return fmt.Sprintf("Outcome(%d)", uint8(o))
 }

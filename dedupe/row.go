@@ -43,21 +43,28 @@ const (
 	Parked                  // at-most-once: may have run, a person decides
 )
 
-var stateNames = [...]string{"ABSENT", "PROCESSING", "COMPLETED", "FAILED", "PARKED"}
-
 // String returns the state's name in capitals, as stores write it.
 func (s State) String() string {
-	if int(s) < len(stateNames) {
-		return stateNames[s]
+	switch s {
+	case Absent:
+		return "ABSENT"
+	case Processing:
+		return "PROCESSING"
+	case Completed:
+		return "COMPLETED"
+	case Failed:
+		return "FAILED"
+	case Parked:
+		return "PARKED"
 	}
 	return fmt.Sprintf("State(%d)", uint8(s))
 }
 
 // ParseState returns the state of that name, and false when there is none.
 func ParseState(name string) (State, bool) {
-	for i, n := range stateNames {
-		if n == name && State(i) != Absent {
-			return State(i), true
+	for s := Processing; s <= Parked; s++ {
+		if s.String() == name {
+			return s, true
 		}
 	}
 	return Absent, false

@@ -121,35 +121,51 @@ func (s *Session) observe(e consumer.Event) { s.g.o.Observer.Observe(s.ctx, e) }
 
 func (s *Session) observed() bool { return s.g != nil && s.g.o.Observer != nil }
 
+// scratch is what admitting a group needs for a moment.
+type scratch struct {
+	keys    KeyWriter
+	leaders []*Ticket
+	ops     []Op
+}
+
+func (g *Guard) scratch() *scratch {
+	if sc, ok := g.pool.Get().(*scratch); ok {
+		return sc
+	}
+	return new(scratch)
+}
+
+// recycle keeps sc for the next group, without what it points to.
+func (g *Guard) recycle(sc *scratch) {
+	clear(sc.leaders)
+	clear(sc.ops)
+	sc.leaders, sc.ops = sc.leaders[:0], sc.ops[:0]
+	g.pool.Put(sc)
+}
+
 // admit makes keys, finds twins in this process, and claims the rest.
 func (s *Session) admit(ts []Ticket) {
 	s.g.warnRetention(s.ctx)
-	leaders := make([]*Ticket, 0, len(ts))
-	var w KeyWriter
+	sc := s.g.scratch()
+	defer s.g.recycle(sc)
 	for i := range ts {
-		if err := ts[i].identify(&w); err != nil {
+		if err := ts[i].identify(&sc.keys); err != nil {
 			ts[i].reject(err)
 		}
 	}
 	s.g.mu.Lock()
 	for i := range ts {
-		t := &ts[i]
-		if t.state != fresh {
-			continue
+		if ts[i].state == fresh && ts[i].takeOff() {
+			sc.leaders = append(sc.leaders, &ts[i])
 		}
-		if lead, ok := s.g.flights[t.key]; ok {
-			if lead.follow(t) {
-				continue
-			}
-			leaders = append(leaders, t) // only to be told that it is busy
-			t.state = refused
-			continue
-		}
-		s.g.flights[t.key] = t
-		leaders = append(leaders, t)
 	}
 	s.g.mu.Unlock()
-	s.claim(leaders)
+	for i := range ts {
+		if ts[i].state == refused {
+			ts[i].busy(ts[i].twinLease)
+		}
+	}
+	s.claim(sc)
 }
 
 // lead gives one ticket a new try.
@@ -158,45 +174,37 @@ func (s *Session) lead(t *Ticket) {
 		return // settled meanwhile
 	}
 	s.g.mu.Lock()
-	lead, ok := s.g.flights[t.key]
-	switch {
-	case !ok:
-		s.g.flights[t.key] = t
-	case lead.follow(t):
-		s.g.mu.Unlock()
-		return
-	default:
-		t.state = refused
-	}
+	leads := t.takeOff()
 	s.g.mu.Unlock()
-	s.claim([]*Ticket{t})
+	if t.state == refused {
+		t.busy(t.twinLease)
+	}
+	if leads {
+		sc := s.g.scratch()
+		defer s.g.recycle(sc)
+		sc.leaders = append(sc.leaders, t)
+		s.claim(sc)
+	}
 }
 
-// claim asks the store for the keys of ts in one call.
-func (s *Session) claim(ts []*Ticket) {
-	ops := make([]Op, 0, len(ts))
+// claim asks the store for the keys of the leaders in one call.
+func (s *Session) claim(sc *scratch) {
+	if len(sc.leaders) == 0 {
+		return
+	}
 	owners := newOwners()
 	now := MillisOf(time.Now())
 	lease := s.g.lease(now, s.o.Limit)
-	kept := ts[:0]
-	for _, t := range ts {
-		if t.state == refused {
-			t.busy(t.twinLease)
-			continue
-		}
-		kept = append(kept, t)
+	for _, t := range sc.leaders {
 		t.owner = owners.next()
 		t.mu.Lock()
 		t.leaseEnd = lease
 		t.mu.Unlock()
-		ops = append(ops, t.claimOp(now))
-	}
-	if len(ops) == 0 {
-		return
+		sc.ops = append(sc.ops, t.claimOp(now))
 	}
 	won := false
-	for i, v := range s.decide(ops) {
-		won = kept[i].claimed(&v) || won
+	for i, v := range s.decide(sc.ops) {
+		won = sc.leaders[i].claimed(&v) || won
 	}
 	if won {
 		s.keepAlive()

@@ -17,13 +17,12 @@ const (
 
 // settlement is the operation that ends a ticket, while it is on its way.
 type settlement struct {
-	op    [1]Op
-	cause error // what a release tells
-	skip  bool  // the handler was not started, by decision of the batch
-	until time.Time
-	tries int
-	// tracked says that the session waits for the answer.
-	tracked bool
+	kind    OpKind
+	cause   error // what a release tells
+	skip    bool  // the handler was not started, by decision of the batch
+	tracked bool  // the session waits for the answer
+	tries   int
+	until   time.Time
 }
 
 // Settle records the handler's outcome: a completion when err is nil, else a
@@ -36,16 +35,16 @@ func (t *Ticket) Settle(err error) {
 		return
 	}
 	t.state = settling
-	ran, late := t.ran, t.abandoned
+	late := t.abandoned
 	t.mu.Unlock()
 	switch {
 	case t.s.g == nil:
 		t.report(err)
 	case err == nil:
-		t.send(t.completeOp(), late)
+		t.send(OpComplete, late)
 	default:
 		t.cause = err
-		t.send(t.releaseOp(ran, err), late)
+		t.send(OpRelease, late)
 	}
 }
 
@@ -63,7 +62,7 @@ func (t *Ticket) Skip(err error) bool {
 		t.report(err)
 	case state == ready:
 		t.cause, t.skip = err, true
-		t.send(t.releaseOp(false, err), false)
+		t.send(OpRelease, false)
 	default:
 		return false
 	}
@@ -94,19 +93,16 @@ func (t *Ticket) Abandon(err error) bool {
 	return true
 }
 
-func (t *Ticket) completeOp() Op {
-	return Op{
-		Kind: OpComplete, Key: t.key, Owner: t.owner,
+// op is the operation that ends the ticket.
+func (t *Ticket) op() Op {
+	op := Op{
+		Kind: t.kind, Key: t.key, Owner: t.owner,
 		RetainEnd: MillisOf(time.Now()).Add(t.s.g.o.Retention),
 	}
-}
-
-func (t *Ticket) releaseOp(ran bool, cause error) Op {
-	return Op{
-		Kind: OpRelease, Key: t.key, Owner: t.owner,
-		RetainEnd:  MillisOf(time.Now()).Add(t.s.g.o.Retention),
-		AtMostOnce: t.s.g.o.AtMostOnce, Ran: ran, Error: shorten(cause),
+	if t.kind == OpRelease {
+		op.AtMostOnce, op.Ran, op.Error = t.s.g.o.AtMostOnce, t.ran, shorten(t.cause)
 	}
+	return op
 }
 
 // forget releases a claim that stayed undecided, in case it was applied. The
@@ -114,13 +110,13 @@ func (t *Ticket) releaseOp(ran bool, cause error) Op {
 func (t *Ticket) forget(err error) {
 	f := &Ticket{s: t.s, rec: t.rec, key: t.key, owner: t.owner, state: settled}
 	f.cause = err
-	f.send(f.releaseOp(false, err), false)
+	f.send(OpRelease, false)
 }
 
-// send hands op to the combiner, detached from the batch's context. A late
+// send hands the ticket's operation to the combiner, detached from the batch's context. A late
 // one, of a handler that was abandoned, is nobody's to wait for.
-func (t *Ticket) send(op Op, late bool) {
-	t.op[0] = op
+func (t *Ticket) send(kind OpKind, late bool) {
+	t.kind = kind
 	t.until = time.Now().Add(t.s.g.o.SettleTimeout)
 	if limit := t.s.o.Limit; !late && !limit.IsZero() && limit.Before(t.until) {
 		t.until = limit
@@ -133,7 +129,7 @@ func (t *Ticket) send(op Op, late bool) {
 }
 
 func (t *Ticket) entry() entry {
-	return entry{ctx: t.s.ctx, ops: t.op[:], until: t.until, asker: t}
+	return entry{ctx: t.s.ctx, op: t.op(), until: t.until, asker: t}
 }
 
 // answered is told the verdict. What stayed undecided is tried again: a
@@ -144,13 +140,13 @@ func (t *Ticket) answered(vs []Verdict) {
 	if v.Outcome == Undecided {
 		t.tries++
 		wait := backoff(settleBackoff, t.tries)
-		more := t.op[0].Kind == OpComplete || t.tries < releaseTries
+		more := t.kind == OpComplete || t.tries < releaseTries
 		if more && time.Until(t.until) > wait {
 			time.AfterFunc(wait, func() { t.s.g.comb.settle(t.entry()) })
 			return
 		}
 	}
-	if t.op[0].Kind == OpComplete {
+	if t.kind == OpComplete {
 		t.completed(v)
 	} else {
 		t.released(v)
@@ -164,14 +160,14 @@ func (t *Ticket) answered(vs []Verdict) {
 // that is recorded, by this worker or by whoever took over from it.
 func (t *Ticket) completed(v *Verdict) {
 	var err error
-	switch {
-	case v.Outcome == Applied:
+	switch v.Outcome {
+	case Applied:
 		if t.s.observed() {
 			t.s.observe(consumer.Completed{Record: t.rec, Key: string(t.key), Fence: t.fence})
 		}
 		t.report(nil)
 		return
-	case v.Outcome == Undecided:
+	case Undecided:
 		err = &StoreError{Op: OpComplete, Err: v.Err}
 	default:
 		err = ErrLeaseLost
@@ -196,7 +192,7 @@ func (t *Ticket) released(v *Verdict) {
 	}
 	if v.Outcome == Applied && t.s.observed() {
 		t.s.observe(consumer.Released{
-			Record: t.rec, Key: string(t.key), Fence: t.fence, Ran: t.op[0].Ran, Err: t.cause,
+			Record: t.rec, Key: string(t.key), Fence: t.fence, Ran: t.ran, Err: t.cause,
 		})
 	}
 	err := t.cause

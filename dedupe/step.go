@@ -33,6 +33,7 @@ func claim(row Row, now Millis, op Op) (Row, Verdict) {
 		prior = Absent
 	}
 	switch prior {
+	case Absent, Failed: // nobody's
 	case Completed:
 		return row, Verdict{Outcome: Done, Prior: prior, Row: row}
 	case Parked:

@@ -68,8 +68,14 @@ func (t *Ticket) Ready() bool {
 	return t.state == ready
 }
 
-// identify makes the key and the fingerprint, once and for all.
-func (t *Ticket) identify(w *KeyWriter) error {
+// identify makes the key and the fingerprint, once and for all. They are the
+// user's functions: a panic in them fails this record alone.
+func (t *Ticket) identify(w *KeyWriter) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &consumer.PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
 	key, err := t.s.g.keys.key(w, t.rec)
 	if err != nil {
 		return err

@@ -50,7 +50,7 @@ func (s *Store) commit(groups []*group) error {
 				if !t.step(&g.ops[i], &g.verdicts[i]) {
 					continue
 				}
-				if err := t.put(g.ops[i].Key); err != nil {
+				if err := t.put(); err != nil {
 					return err
 				}
 				s.sweep.noteExpiry(&t.next)
@@ -94,8 +94,10 @@ type table struct {
 	rows *bbolt.Bucket
 	now  dedupe.Millis
 
-	next dedupe.Row // of the last step
-	enc  []byte     // next as it is stored
+	// Of the last step:
+	key  []byte
+	next dedupe.Row
+	enc  []byte // next as it is stored
 }
 
 func newTable(tx *bbolt.Tx) *table {
@@ -110,10 +112,11 @@ func (t *table) step(op *dedupe.Op, v *dedupe.Verdict) (changed bool) {
 		return false
 	}
 	var row dedupe.Row
-	stored := t.rows.Get([]byte(op.Key))
+	t.key = append(t.key[:0], op.Key...)
+	stored := t.rows.Get(t.key)
 	if stored != nil {
 		var err error
-		if row, err = parseRow(op.Key, stored); err != nil {
+		if row, err = parseRow(t.key, stored); err != nil {
 			*v = dedupe.Verdict{Err: err}
 			return false
 		}
@@ -122,11 +125,11 @@ func (t *table) step(op *dedupe.Op, v *dedupe.Verdict) (changed bool) {
 	if !t.next.Exists() {
 		return false
 	}
-	t.enc = appendRow(t.enc[:0], op.Key, &t.next)
+	t.enc = appendRow(t.enc[:0], t.key, &t.next)
 	return !bytes.Equal(t.enc, stored)
 }
 
 // put stores the row of the last step.
-func (t *table) put(key dedupe.Key) error {
-	return t.rows.Put([]byte(key), bytes.Clone(t.enc)) // bbolt keeps the value until the commit
+func (t *table) put() error {
+	return t.rows.Put(t.key, bytes.Clone(t.enc)) // bbolt copies the key only
 }

@@ -39,7 +39,7 @@ const (
 )
 
 // appendRow appends the stored form of key's row to b.
-func appendRow(b []byte, key dedupe.Key, r *dedupe.Row) []byte {
+func appendRow(b, key []byte, r *dedupe.Row) []byte {
 	start := len(b)
 	var flags byte
 	if r.Result != nil {
@@ -72,9 +72,9 @@ func appendBytes[T string | []byte](b []byte, v T) []byte {
 // parseRow reads what appendRow wrote for key. The row shares no memory with
 // b. Whatever is not exactly what appendRow writes is a [*RowError]: a guess
 // could make work done that was not.
-func parseRow(key dedupe.Key, b []byte) (dedupe.Row, error) {
+func parseRow(key, b []byte) (dedupe.Row, error) {
 	fail := func(format string, args ...any) (dedupe.Row, error) {
-		return dedupe.Row{}, &RowError{Key: key, Reason: fmt.Sprintf(format, args...)}
+		return dedupe.Row{}, &RowError{Key: dedupe.Key(key), Reason: fmt.Sprintf(format, args...)}
 	}
 	if len(b) == 0 {
 		return fail("no bytes")
@@ -154,7 +154,7 @@ func (in *reader) bytes() []byte {
 }
 
 // checksum returns the CRC-32C of a row's key and body.
-func checksum(key dedupe.Key, body []byte) uint32 {
+func checksum(key, body []byte) uint32 {
 	table := crc32.MakeTable(crc32.Castagnoli) // cached by the package
-	return crc32.Update(crc32.Checksum([]byte(key), table), table, body)
+	return crc32.Update(crc32.Checksum(key, table), table, body)
 }

@@ -72,8 +72,10 @@ func (s *Store) write(ctx context.Context, g *group) ([]dedupe.Verdict, error) {
 // writeQueue writes the head of the queue, wakes its callers and passes the
 // lead on. The caller leads and stands at the head.
 func (s *Store) writeQueue() {
-	batch := s.take()
-	err := s.commit(batch)
+	batch, err := s.take()
+	if err == nil {
+		err = s.commit(batch)
+	}
 	for _, g := range batch {
 		g.err = err
 		g.wake <- done // the leader does not read its own
@@ -83,11 +85,12 @@ func (s *Store) writeQueue() {
 	s.mu.Unlock()
 }
 
-// take removes the groups of one transaction from the queue. Callers that the
-// transaction before has just answered are about to come back with their
-// next group: letting them run first, while they keep coming, is what makes
-// them share this one, and costs a lone caller nothing.
-func (s *Store) take() []*group {
+// take removes the groups of one transaction from the queue, with an error
+// when the store failed since they came. Callers that the transaction before
+// has just answered are about to come back with their next group: letting
+// them run first, while they keep coming, is what makes them share this one,
+// and costs a lone caller nothing.
+func (s *Store) take() ([]*group, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for waiting := 0; waiting < len(s.queue); {
@@ -103,7 +106,7 @@ func (s *Store) take() []*group {
 	}
 	batch := slices.Clone(s.queue[:n])
 	s.queue = slices.Delete(s.queue, 0, n)
-	return batch
+	return batch, s.failed
 }
 
 // withdraw takes g out of the queue if nobody writes it yet, and passes on the

@@ -2,7 +2,6 @@ package boltdedupe
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -32,7 +31,8 @@ type Store struct {
 	synced atomic.Int64
 
 	mu      sync.Mutex
-	broken  error    // ErrClosed or an ErrFailed: no call may begin
+	closed  bool     // no call may begin
+	failed  error    // an ErrFailed: no call may begin, and no transaction
 	leading bool     // somebody writes, or was told to
 	queue   []*group // waiting to be written; empty unless leading
 
@@ -69,8 +69,8 @@ func (s *Store) Apply(ctx context.Context, ops []dedupe.Op) ([]dedupe.Verdict, e
 // Apply return [ErrClosed]; later calls of Close return nil.
 func (s *Store) Close() error {
 	s.mu.Lock()
-	closed := errors.Is(s.broken, ErrClosed)
-	s.broken = ErrClosed
+	closed := s.closed
+	s.closed = true
 	s.mu.Unlock()
 	if closed {
 		return nil
@@ -87,8 +87,11 @@ func (s *Store) Close() error {
 func (s *Store) begin() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.broken != nil {
-		return s.broken
+	if s.closed {
+		return ErrClosed
+	}
+	if s.failed != nil {
+		return s.failed
 	}
 	s.busy.Add(1)
 	return nil
@@ -100,8 +103,8 @@ func (s *Store) fail(cause error) error {
 	err := fmt.Errorf("%w: %s: %w", ErrFailed, s.path, cause)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.broken == nil {
-		s.broken = err
+	if s.failed == nil {
+		s.failed = err
 	}
-	return err
+	return s.failed
 }

@@ -66,7 +66,6 @@ func TestCallersShareTransactions(t *testing.T) {
 		t.Fatal(err)
 	}
 	rewrite(t, path, func(tx *bbolt.Tx) error {
-		t.Log(tx.ID())
 		if n := tx.ID(); n > callers*calls/3 {
 			t.Errorf("%d transactions for %d calls, want less than a third", n, callers*calls)
 		}

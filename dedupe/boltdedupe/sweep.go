@@ -46,7 +46,7 @@ func (w *sweeper) run(t *table, n int) error {
 		if k == nil {
 			break
 		}
-		if row, err := parseRow(dedupe.Key(k), v); err == nil { // an unreadable one is for its reader to report
+		if row, err := parseRow(k, v); err == nil { // an unreadable one is for its reader to report
 			if row.Expired(t.now) {
 				expired = append(expired, bytes.Clone(k))
 			} else {

@@ -110,6 +110,7 @@ func (s *Store) apply(now dedupe.Millis, op *dedupe.Op, v *dedupe.Verdict) {
 	switch v.Outcome {
 	case dedupe.Done, dedupe.Busy, dedupe.Lost: // the answers that change nothing
 		return
+	case dedupe.Won, dedupe.Applied, dedupe.Stuck, dedupe.Undecided:
 	}
 	if op.Kind == dedupe.OpComplete && v.Prior != dedupe.Completed {
 		row.Result = bytes.Clone(op.Result) // the caller keeps its buffer

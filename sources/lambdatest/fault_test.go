@@ -178,6 +178,22 @@ func TestAsyncCancelled(t *testing.T) {
 	})
 }
 
+// Ensure that the end of the context does not call off the attempt that runs.
+func TestAsyncCancelledDuringAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		a := lambdatest.NewAsync(lambdatest.AsyncOptions{Function: lambdatest.HandlerFunc(
+			func(ctx context.Context, _ []byte) ([]byte, error) {
+				time.Sleep(2 * time.Second)
+				return nil, ctx.Err()
+			})})
+		if err := a.Deliver(ctx, nil); err != nil {
+			t.Errorf("got %v, want success after the end of the context", err)
+		}
+	})
+}
+
 // Ensure that attempts time out and are then tried again.
 func TestAsyncTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -63,9 +63,8 @@ type RuntimeOptions struct {
 // the next invocation starts a new process. Make a Runtime with [NewRuntime],
 // and Close it.
 type Runtime struct {
-	opts    RuntimeOptions
-	closing chan struct{}
-	procs   sync.WaitGroup
+	opts  RuntimeOptions
+	procs sync.WaitGroup
 
 	mu     sync.Mutex
 	proc   *process // the latest, nil before the first
@@ -102,7 +101,7 @@ func NewRuntime(opts RuntimeOptions) *Runtime {
 	}
 	output := new(sync.Mutex)
 	opts.Stdout, opts.Stderr = share(output, opts.Stdout), share(output, opts.Stderr)
-	return &Runtime{opts: opts, closing: make(chan struct{})}
+	return &Runtime{opts: opts}
 }
 
 // Invoke gives payload to the next free slot of the process and waits for the
@@ -131,8 +130,6 @@ func (r *Runtime) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 				return nil, err
 			}
 			continue // it had asked for work and died idle, or was killed: AWS starts another
-		case <-r.closing:
-			return nil, ErrClosed
 		case <-ctx.Done():
 			return nil, waitFailure(ctx)
 		}
@@ -181,10 +178,7 @@ func (r *Runtime) Starts() int {
 // Running and later invocations fail with [ErrClosed].
 func (r *Runtime) Close() {
 	r.mu.Lock()
-	if !r.closed {
-		r.closed = true
-		close(r.closing)
-	}
+	r.closed = true
 	p := r.proc
 	r.mu.Unlock()
 	if p != nil {
@@ -194,12 +188,9 @@ func (r *Runtime) Close() {
 }
 
 func (r *Runtime) isClosed() bool {
-	select {
-	case <-r.closing:
-		return true
-	default:
-		return false
-	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closed
 }
 
 // current returns the process that takes invocations, a new one if the last has

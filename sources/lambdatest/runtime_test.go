@@ -2,87 +2,21 @@ package lambdatest_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
-	"runtime"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/onlyonce-go/onlyonce/sources/lambdatest"
 )
-
-// newRuntime returns a runtime of testdata/name that leaves nothing behind.
-func newRuntime(t *testing.T, name string, opts lambdatest.RuntimeOptions) *lambdatest.Runtime {
-	t.Helper()
-	path, err := compile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	opts.Path = path
-	if opts.Timeout == 0 {
-		opts.Timeout = 30 * time.Second
-	}
-	r := lambdatest.NewRuntime(opts)
-	t.Cleanup(func() {
-		r.Close()
-		wantNoGoroutines(t)
-	})
-	return r
-}
-
-// wantNoGoroutines fails the test when code of the package still runs.
-func wantNoGoroutines(t *testing.T) {
-	t.Helper()
-	var stacks []byte
-	for range 1000 {
-		stacks = make([]byte, 1<<20)
-		stacks = stacks[:runtime.Stack(stacks, true)]
-		// Methods of the package, as opposed to its tests.
-		if !bytes.Contains(stacks, []byte("sources/lambdatest.(")) && !bytes.Contains(stacks, []byte("sources/lambdatest.start")) {
-			return
-		}
-		runtime.Gosched()
-	}
-	t.Errorf("goroutines left behind:\n%s", stacks)
-}
-
-type answer struct {
-	PID       int    `json:"pid"`
-	Text      string `json:"text"`
-	RequestID string `json:"requestId"`
-	ARN       string `json:"arn"`
-	Deadline  int64  `json:"deadline"`
-	Together  int    `json:"together"`
-}
-
-func invoke(t *testing.T, i lambdatest.Invoker, payload string) answer {
-	t.Helper()
-	out, err := i.Invoke(t.Context(), []byte(payload))
-	if err != nil {
-		t.Fatalf("Invoke(%s): %v", payload, err)
-	}
-	var a answer
-	if err := json.Unmarshal(out, &a); err != nil {
-		t.Fatalf("Invoke(%s) = %q: %v", payload, out, err)
-	}
-	return a
-}
-
-func wantFunctionError(t *testing.T, err error, kind, message string) *lambdatest.FunctionError {
-	t.Helper()
-	fe, ok := errors.AsType[*lambdatest.FunctionError](err)
-	if !ok || fe.Type != kind || !strings.Contains(fe.Message, message) {
-		t.Fatalf("got error %v, want a FunctionError %s with %q", err, kind, message)
-	}
-	return fe
-}
 
 // Ensure that one process serves one invocation after the other, each with its
 // own request id and deadline.
@@ -256,6 +190,20 @@ func TestRuntimeClose(t *testing.T) {
 	r.Close()
 	if _, err := r.Invoke(t.Context(), nil); !errors.Is(err, lambdatest.ErrClosed) {
 		t.Errorf("after Close: got %v, want ErrClosed", err)
+	}
+}
+
+// Ensure that the process is gone, not only on its way, when Close returns.
+func TestRuntimeCloseWaitsForProcess(t *testing.T) {
+	r := newRuntime(t, "function", lambdatest.RuntimeOptions{})
+	pid := invoke(t, r, `{}`).PID
+	r.Close()
+	p, err := os.FindProcess(pid)
+	if err == nil {
+		err = p.Signal(syscall.Signal(0))
+	}
+	if err == nil {
+		t.Errorf("process %d is alive after Close", pid)
 	}
 }
 
