@@ -31,7 +31,7 @@ type inbox struct {
 	notes  []note
 	spare  []note
 	asleep bool
-	wake   chan struct{} // has room for one
+	wake   chan struct{} // has room for one; made when the loop first rests
 }
 
 func (b *inbox) post(n note) {
@@ -66,5 +66,8 @@ func (b *inbox) rest() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.asleep = len(b.notes) == 0
+	if b.asleep && b.wake == nil {
+		b.wake = make(chan struct{}, 1)
+	}
 	return b.asleep
 }

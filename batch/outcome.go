@@ -31,7 +31,12 @@ func (r *run) finish(pl *place, err error) {
 	pl.done, pl.err = true, err
 	r.wait(pl, false)
 	r.left--
-	r.yielded = append(r.yielded, pl)
+	if r.last == nil {
+		r.first = pl
+	} else {
+		r.last.after = pl
+	}
+	r.last = pl
 	if err != nil {
 		r.failed++
 		if r.p.o.StopOnFailure && pl.rec.Ordered {

@@ -22,6 +22,7 @@ type place struct {
 	drop     error // give it up as soon as its claim is there
 	done     bool  // its outcome is known
 	err      error
+	after    *place // the next outcome to yield
 
 	holds atomic.Bool // its worker holds a handler slot
 }

@@ -26,14 +26,15 @@ type run struct {
 	queue   queue
 	next    int // first place that was not admitted
 	window  window
-	claims  int   // windows being claimed now (0 or 1)
-	waiting int   // places that were admitted and wait for a twin or their lane
-	left    int   // places without an outcome
-	failed  int   // places with an error
-	gaveUp  bool  // handlers were abandoned
-	stopped error // why nothing is started any more
-	broke   bool  // the caller left the loop
-	yielded []*place
+	claims  int    // windows being claimed now (0 or 1)
+	waiting int    // places that were admitted and wait for a twin or their lane
+	left    int    // places without an outcome
+	failed  int    // places with an error
+	gaveUp  bool   // handlers were abandoned
+	stopped error  // why nothing is started any more
+	broke   bool   // the caller left the loop
+	first   *place // of the outcomes to yield, in the order in which they came
+	last    *place
 
 	notes   inbox
 	workers sync.WaitGroup
@@ -43,12 +44,9 @@ func newRun(p *Processor, ctx context.Context, recs []*consumer.Record) *run {
 	r := &run{
 		p: p, when: p.schedule(ctx), began: time.Now(), recs: recs,
 		places: make([]place, len(recs)), left: len(recs),
-		window:  newWindow(p.o.Concurrency),
-		yielded: make([]*place, 0, len(recs)),
+		window: newWindow(p.o.Concurrency),
 	}
-	r.notes.wake = make(chan struct{}, 1)
 	r.notes.notes = make([]note, 0, len(recs)+1)
-	r.queue.items = make([]item, 0, len(recs))
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	if !r.when.cutoff.IsZero() {
 		var stop context.CancelFunc
@@ -80,7 +78,7 @@ func (r *run) loop(yield func(*consumer.Record, error) bool) {
 			r.broke = true
 			r.cancel(errBroke)
 		}
-		if r.left == 0 && (r.broke || len(r.yielded) == 0) {
+		if r.left == 0 && (r.broke || r.first == nil) {
 			return
 		}
 		if r.notes.rest() {
@@ -128,12 +126,12 @@ func (r *run) close() {
 
 // deliver yields the outcomes that are known.
 func (r *run) deliver(yield func(*consumer.Record, error) bool) bool {
-	for _, pl := range r.yielded {
+	for pl := r.first; pl != nil; pl = r.first {
+		r.first = pl.after
 		if !yield(pl.rec, pl.err) {
 			return false
 		}
 	}
-	clear(r.yielded)
-	r.yielded = r.yielded[:0]
+	r.last = nil
 	return true
 }

@@ -117,10 +117,9 @@ func (r *run) enqueue(pl *place) {
 		return
 	}
 	if pl.ticket == nil { // claimed by its worker, if at all
-		if !r.p.guard.ClaimsLate() || pl.claiming || !pl.waits {
+		if !r.p.guard.ClaimsLate() || !pl.waits {
 			return
 		}
-		pl.claiming = true
 	} else if !pl.again && !pl.ticket.Ready() {
 		return
 	}

@@ -2,6 +2,7 @@ package dedupe
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/onlyonce-go/onlyonce/consumer"
@@ -10,11 +11,12 @@ import (
 // soonest bounds how quickly a failed heartbeat is tried again.
 const soonest = 10 * time.Millisecond
 
-// keepAlive makes sure that the session's leases are extended from now on,
-// every third of their length.
-func (s *Session) keepAlive() {
+// keepAlive makes sure that the leases of ts are extended from now on, every
+// third of their length.
+func (s *Session) keepAlive(ts []*Ticket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.leases = append(s.leases, ts...)
 	if s.beat != nil || s.closed {
 		return
 	}
@@ -52,15 +54,8 @@ func (s *Session) tick() {
 
 // held returns the tickets whose lease is to be kept. s.mu is held.
 func (s *Session) held() []*Ticket {
-	var held []*Ticket
-	for _, ts := range s.groups {
-		for i := range ts {
-			if ts[i].holds() {
-				held = append(held, &ts[i])
-			}
-		}
-	}
-	return held
+	s.leases = slices.DeleteFunc(s.leases, func(t *Ticket) bool { return !t.holds() })
+	return slices.Clone(s.leases)
 }
 
 func (t *Ticket) holds() bool {

@@ -38,7 +38,7 @@ type Session struct {
 	o   SessionOptions
 
 	mu       sync.Mutex
-	groups   [][]Ticket
+	leases   []*Ticket          // won; those settled since are dropped at the next beat
 	beat     *time.Timer        // set while leases are kept alive
 	stopBeat context.CancelFunc // ends an extend under way
 	closed   bool
@@ -68,9 +68,6 @@ func (s *Session) Admit(recs []*consumer.Record, first int) []Ticket {
 		}
 		return ts
 	}
-	s.mu.Lock()
-	s.groups = append(s.groups, ts)
-	s.mu.Unlock()
 	s.admit(ts)
 	return ts
 }
@@ -161,7 +158,7 @@ func (s *Session) admit(ts []Ticket) {
 	}
 	s.g.mu.Unlock()
 	for i := range ts {
-		if ts[i].state == refused {
+		if ts[i].is(refused) {
 			ts[i].busy(ts[i].twinLease)
 		}
 	}
@@ -176,7 +173,7 @@ func (s *Session) lead(t *Ticket) {
 	s.g.mu.Lock()
 	leads := t.takeOff()
 	s.g.mu.Unlock()
-	if t.state == refused {
+	if t.is(refused) {
 		t.busy(t.twinLease)
 	}
 	if leads {
@@ -207,7 +204,7 @@ func (s *Session) claim(sc *scratch) {
 		won = sc.leaders[i].claimed(&v) || won
 	}
 	if won {
-		s.keepAlive()
+		s.keepAlive(sc.leaders)
 	}
 }
 

@@ -23,6 +23,7 @@ type settlement struct {
 	tracked bool  // the session waits for the answer
 	tries   int
 	until   time.Time
+	retain  Millis
 }
 
 // Settle records the handler's outcome: a completion when err is nil, else a
@@ -95,10 +96,7 @@ func (t *Ticket) Abandon(err error) bool {
 
 // op is the operation that ends the ticket.
 func (t *Ticket) op() Op {
-	op := Op{
-		Kind: t.kind, Key: t.key, Owner: t.owner,
-		RetainEnd: MillisOf(time.Now()).Add(t.s.g.o.Retention),
-	}
+	op := Op{Kind: t.kind, Key: t.key, Owner: t.owner, RetainEnd: t.retain}
 	if t.kind == OpRelease {
 		op.AtMostOnce, op.Ran, op.Error = t.s.g.o.AtMostOnce, t.ran, shorten(t.cause)
 	}
@@ -117,7 +115,8 @@ func (t *Ticket) forget(err error) {
 // one, of a handler that was abandoned, is nobody's to wait for.
 func (t *Ticket) send(kind OpKind, late bool) {
 	t.kind = kind
-	t.until = time.Now().Add(t.s.g.o.SettleTimeout)
+	now := time.Now()
+	t.until, t.retain = now.Add(t.s.g.o.SettleTimeout), MillisOf(now).Add(t.s.g.o.Retention)
 	if limit := t.s.o.Limit; !late && !limit.IsZero() && limit.Before(t.until) {
 		t.until = limit
 	}

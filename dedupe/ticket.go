@@ -62,10 +62,12 @@ func (t *Ticket) Record() *consumer.Record { return t.rec }
 func (t *Ticket) Number() int { return t.number }
 
 // Ready reports whether the record may be handled.
-func (t *Ticket) Ready() bool {
+func (t *Ticket) Ready() bool { return t.is(ready) }
+
+func (t *Ticket) is(state ticketState) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.state == ready
+	return t.state == state
 }
 
 // identify makes the key and the fingerprint, once and for all. They are the

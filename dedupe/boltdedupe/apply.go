@@ -101,7 +101,7 @@ type table struct {
 }
 
 func newTable(tx *bbolt.Tx) *table {
-	return &table{rows: tx.Bucket(rowBucket), now: dedupe.MillisOf(time.Now())}
+	return &table{rows: tx.Bucket([]byte(rowBucket)), now: dedupe.MillisOf(time.Now())}
 }
 
 // step decides op into v and reports whether the row must be stored. It need

@@ -15,13 +15,12 @@ import (
 )
 
 // The two buckets of the file, and what the first says.
-var (
-	metaBucket = []byte("onlyonce")
-	rowBucket  = []byte("rows")
-	formatKey  = []byte("format")
+const (
+	metaBucket = "onlyonce"
+	rowBucket  = "rows"
+	formatKey  = "format"
+	format     = "1"
 )
-
-const format = "1"
 
 // Open opens the store at path and creates the file, readable by its owner
 // only, when there is none. It does not create directories. Its errors name
@@ -99,7 +98,7 @@ func (s *Store) check() (empty bool, err error) {
 		if info.Size() < tx.Size() { // touching what is missing would be fatal later
 			return foreignError(fmt.Sprintf("truncated to %d of %d bytes", info.Size(), tx.Size()))
 		}
-		meta := tx.Bucket(metaBucket)
+		meta := tx.Bucket([]byte(metaBucket))
 		if meta == nil {
 			if first, _ := tx.Cursor().First(); first != nil {
 				return foreignError("it is another program's database")
@@ -107,10 +106,10 @@ func (s *Store) check() (empty bool, err error) {
 			empty = true
 			return nil
 		}
-		if got := meta.Get(formatKey); string(got) != format {
+		if got := meta.Get([]byte(formatKey)); string(got) != format {
 			return foreignError(fmt.Sprintf("it has format %q, this program reads %q", got, format))
 		}
-		if tx.Bucket(rowBucket) == nil {
+		if tx.Bucket([]byte(rowBucket)) == nil {
 			return foreignError("it has no rows")
 		}
 		return nil
@@ -120,14 +119,14 @@ func (s *Store) check() (empty bool, err error) {
 
 // create makes the buckets of a new file.
 func create(tx *bbolt.Tx) error {
-	meta, err := tx.CreateBucket(metaBucket)
+	meta, err := tx.CreateBucket([]byte(metaBucket))
 	if err != nil {
 		return err
 	}
-	if _, err := tx.CreateBucket(rowBucket); err != nil {
+	if _, err := tx.CreateBucket([]byte(rowBucket)); err != nil {
 		return err
 	}
-	return meta.Put(formatKey, []byte(format))
+	return meta.Put([]byte(formatKey), []byte(format))
 }
 
 // foreignError says why a file is not ours. openError makes it an ErrFormat.

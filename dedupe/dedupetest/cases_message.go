@@ -8,31 +8,33 @@ import (
 	"github.com/onlyonce-go/onlyonce/dedupe"
 )
 
-var messageCases = []testCase{
-	lostCase("claim", func(s *subject, key dedupe.Key) (dedupe.Op, dedupe.Outcome) {
-		return s.claim(key), dedupe.Won
-	}),
-	lostCase("extend", func(s *subject, key dedupe.Key) (dedupe.Op, dedupe.Outcome) {
-		claim := s.claim(key)
-		s.do(claim, dedupe.Won)
-		return extend(claim, s.at(2*hour), s.at(2*day)), dedupe.Applied
-	}),
-	lostCase("complete", func(s *subject, key dedupe.Key) (dedupe.Op, dedupe.Outcome) {
-		claim := s.claim(key)
-		s.do(claim, dedupe.Won)
-		op := complete(claim)
-		op.Result = []byte("result")
-		return op, dedupe.Applied
-	}),
-	lostCase("release", func(s *subject, key dedupe.Key) (dedupe.Op, dedupe.Outcome) {
-		claim := s.claim(key)
-		s.do(claim, dedupe.Won)
-		return release(claim, true), dedupe.Applied
-	}), {
-		name: "cancelled context",
-		rule: "a call whose context has ended returns at once, with an error or every operation undecided",
-		run:  cancelled,
-	},
+func messageCases() []testCase {
+	return []testCase{
+		lostCase("claim", func(s *subject, key dedupe.Key) (dedupe.Op, dedupe.Outcome) {
+			return s.claim(key), dedupe.Won
+		}),
+		lostCase("extend", func(s *subject, key dedupe.Key) (dedupe.Op, dedupe.Outcome) {
+			claim := s.claim(key)
+			s.do(claim, dedupe.Won)
+			return extend(claim, s.at(2*hour), s.at(2*day)), dedupe.Applied
+		}),
+		lostCase("complete", func(s *subject, key dedupe.Key) (dedupe.Op, dedupe.Outcome) {
+			claim := s.claim(key)
+			s.do(claim, dedupe.Won)
+			op := complete(claim)
+			op.Result = []byte("result")
+			return op, dedupe.Applied
+		}),
+		lostCase("release", func(s *subject, key dedupe.Key) (dedupe.Op, dedupe.Outcome) {
+			claim := s.claim(key)
+			s.do(claim, dedupe.Won)
+			return release(claim, true), dedupe.Applied
+		}), {
+			name: "cancelled context",
+			rule: "a call whose context has ended returns at once, with an error or every operation undecided",
+			run:  cancelled,
+		},
+	}
 }
 
 // lostCase makes the case of a caller that repeats an operation because the

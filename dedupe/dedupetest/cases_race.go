@@ -16,99 +16,103 @@ const (
 	rounds = 20
 )
 
-var raceCases = []testCase{{
-	name: "race/claims",
-	rule: "of claims that race for a new key exactly one wins",
-	run: func(s *subject) {
-		for round := range rounds {
-			key := dedupe.Key(fmt.Sprint("k", round))
-			s.raceClaims(key)
-		}
-	},
-}, {
-	name: "race/takeover",
-	rule: "of claims that race for a lapsed row exactly one takes it over, and the old owner has lost it",
-	run: func(s *subject) {
-		for round := range rounds {
-			key := dedupe.Key(fmt.Sprint("k", round))
-			old := s.claimFor(key, -hour, day)
-			s.do(old, dedupe.Won)
-			s.raceClaims(key)
-			if v := s.apply([]dedupe.Op{complete(old)})[0]; v.Outcome != dedupe.Lost {
-				failf("%s after a takeover: %v, want lost", describe(complete(old)), v.Outcome)
+func raceCases() []testCase {
+	return []testCase{{
+		name: "race/claims",
+		rule: "of claims that race for a new key exactly one wins",
+		run: func(s *subject) {
+			for round := range rounds {
+				key := dedupe.Key(fmt.Sprint("k", round))
+				s.raceClaims(key)
 			}
-		}
-	},
-}, {
-	name: "race/completion and takeover",
-	rule: "a late completion and a takeover that race: one of them comes first, and the other is told",
-	run: func(s *subject) {
-		for round := range rounds {
-			old := s.claimFor(dedupe.Key(fmt.Sprint("k", round)), -hour, day)
-			s.do(old, dedupe.Won)
-			ops := []dedupe.Op{complete(old), s.claim(old.Key)}
-			if round%2 == 1 {
-				slices.Reverse(ops)
-			}
-			verdicts := s.race(ops)
-			if round%2 == 1 {
-				slices.Reverse(verdicts)
-			}
-			done, taken := verdicts[0].Outcome, verdicts[1].Outcome
-			if !(done == dedupe.Applied && taken == dedupe.Done || done == dedupe.Lost && taken == dedupe.Won) {
-				failf("completion %v and takeover %v, want applied and done, or lost and won", done, taken)
-			}
-		}
-	},
-}, {
-	name: "race/copies",
-	rule: "copies of one completion that race are one completion",
-	run: func(s *subject) {
-		for round := range rounds {
-			claim := s.claim(dedupe.Key(fmt.Sprint("k", round)))
-			s.do(claim, dedupe.Won)
-			verdicts := s.race(slices.Repeat([]dedupe.Op{complete(claim)}, racers))
-			for _, v := range verdicts {
-				if v.Outcome != dedupe.Applied || v.Row.Completed != verdicts[0].Row.Completed {
-					failf("copies of one completion: %v at %d and %v at %d, want both applied at one time",
-						verdicts[0].Outcome, verdicts[0].Row.Completed, v.Outcome, v.Row.Completed)
+		},
+	}, {
+		name: "race/takeover",
+		rule: "of claims that race for a lapsed row exactly one takes it over, and the old owner has lost it",
+		run: func(s *subject) {
+			for round := range rounds {
+				key := dedupe.Key(fmt.Sprint("k", round))
+				old := s.claimFor(key, -hour, day)
+				s.do(old, dedupe.Won)
+				s.raceClaims(key)
+				if v := s.apply([]dedupe.Op{complete(old)})[0]; v.Outcome != dedupe.Lost {
+					failf("%s after a takeover: %v, want lost", describe(complete(old)), v.Outcome)
 				}
 			}
-		}
-	},
-}, {
-	name: "race/overlapping groups",
-	rule: "groups that name the same keys in different orders are all decided, and each key is won once",
-	run: func(s *subject) {
-		const keys = 20
-		groups := make([][]dedupe.Op, racers)
-		for g := range groups {
+		},
+	}, {
+		name: "race/completion and takeover",
+		rule: "a late completion and a takeover that race: one of them comes first, and the other is told",
+		run: func(s *subject) {
+			for round := range rounds {
+				old := s.claimFor(dedupe.Key(fmt.Sprint("k", round)), -hour, day)
+				s.do(old, dedupe.Won)
+				ops := []dedupe.Op{complete(old), s.claim(old.Key)}
+				if round%2 == 1 {
+					slices.Reverse(ops)
+				}
+				verdicts := s.race(ops)
+				if round%2 == 1 {
+					slices.Reverse(verdicts)
+				}
+				done, taken := verdicts[0].Outcome, verdicts[1].Outcome
+				doneFirst := done == dedupe.Applied && taken == dedupe.Done
+				takenFirst := done == dedupe.Lost && taken == dedupe.Won
+				if !doneFirst && !takenFirst {
+					failf("completion %v and takeover %v, want applied and done, or lost and won", done, taken)
+				}
+			}
+		},
+	}, {
+		name: "race/copies",
+		rule: "copies of one completion that race are one completion",
+		run: func(s *subject) {
+			for round := range rounds {
+				claim := s.claim(dedupe.Key(fmt.Sprint("k", round)))
+				s.do(claim, dedupe.Won)
+				verdicts := s.race(slices.Repeat([]dedupe.Op{complete(claim)}, racers))
+				for _, v := range verdicts {
+					if v.Outcome != dedupe.Applied || v.Row.Completed != verdicts[0].Row.Completed {
+						failf("copies of one completion: %v at %d and %v at %d, want both applied at one time",
+							verdicts[0].Outcome, verdicts[0].Row.Completed, v.Outcome, v.Row.Completed)
+					}
+				}
+			}
+		},
+	}, {
+		name: "race/overlapping groups",
+		rule: "groups that name the same keys in different orders are all decided, and each key is won once",
+		run: func(s *subject) {
+			const keys = 20
+			groups := make([][]dedupe.Op, racers)
+			for g := range groups {
+				for k := range keys {
+					groups[g] = append(groups[g], s.claim(dedupe.Key(fmt.Sprint("k", (k+g)%keys))))
+				}
+				if g%2 == 1 {
+					slices.Reverse(groups[g])
+				}
+			}
+			winners := make(map[dedupe.Key]int)
+			for g, verdicts := range s.raceGroups(groups) {
+				for i, v := range verdicts {
+					switch v.Outcome {
+					case dedupe.Won:
+						winners[groups[g][i].Key]++
+					case dedupe.Busy:
+					default:
+						failf("%s: %v, want won or busy", describe(groups[g][i]), v.Outcome)
+					}
+				}
+			}
 			for k := range keys {
-				groups[g] = append(groups[g], s.claim(dedupe.Key(fmt.Sprint("k", (k+g)%keys))))
-			}
-			if g%2 == 1 {
-				slices.Reverse(groups[g])
-			}
-		}
-		winners := make(map[dedupe.Key]int)
-		for g, verdicts := range s.raceGroups(groups) {
-			for i, v := range verdicts {
-				switch v.Outcome {
-				case dedupe.Won:
-					winners[groups[g][i].Key]++
-				case dedupe.Busy:
-				default:
-					failf("%s: %v, want won or busy", describe(groups[g][i]), v.Outcome)
+				if n := winners[dedupe.Key(fmt.Sprint("k", k))]; n != 1 {
+					failf("key k%d was won %d times, want once", k, n)
 				}
 			}
-		}
-		for k := range keys {
-			if n := winners[dedupe.Key(fmt.Sprint("k", k))]; n != 1 {
-				failf("key k%d was won %d times, want once", k, n)
-			}
-		}
-	},
-}}
+		},
+	}}
+}
 
 // raceClaims races claims for key; exactly one must win, with the fencing
 // number that the row then has, and the others must be busy with that row.

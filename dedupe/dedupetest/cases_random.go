@@ -13,29 +13,31 @@ const (
 	steps     = 150 // groups in a schedule
 )
 
-var randomCases = []testCase{{
-	name: "random/schedules",
-	rule: "the store answers random schedules of several consumers, with late and doubled copies, as Step does",
-	run: func(s *subject) {
-		for seed := range uint64(schedules) {
-			s.schedule(seed, func(r *rand.Rand) dedupe.Millis {
-				return s.at([]time.Duration{-day, -hour, hour, 2 * hour, day}[r.IntN(5)])
-			})
-		}
-	},
-}, {
-	name:     "random/exact times",
-	rule:     "the store answers random schedules with times at the bounds as Step does",
-	synctest: true,
-	run: func(s *subject) {
-		for seed := range uint64(schedules) {
-			s.schedule(schedules+seed, func(r *rand.Rand) dedupe.Millis {
-				time.Sleep(time.Duration(r.IntN(3)) * time.Millisecond)
-				return s.at(time.Duration(r.IntN(9)-3) * time.Millisecond)
-			})
-		}
-	},
-}}
+func randomCases() []testCase {
+	return []testCase{{
+		name: "random/schedules",
+		rule: "the store answers random schedules of several consumers, with late and doubled copies, as Step does",
+		run: func(s *subject) {
+			for seed := range uint64(schedules) {
+				s.schedule(seed, func(r *rand.Rand) dedupe.Millis {
+					return s.at([]time.Duration{-day, -hour, hour, 2 * hour, day}[r.IntN(5)])
+				})
+			}
+		},
+	}, {
+		name:     "random/exact times",
+		rule:     "the store answers random schedules with times at the bounds as Step does",
+		synctest: true,
+		run: func(s *subject) {
+			for seed := range uint64(schedules) {
+				s.schedule(schedules+seed, func(r *rand.Rand) dedupe.Millis {
+					time.Sleep(time.Duration(r.IntN(3)) * time.Millisecond)
+					return s.at(time.Duration(r.IntN(9)-3) * time.Millisecond)
+				})
+			}
+		},
+	}}
+}
 
 // schedule applies random groups, with ends of leases and retentions from
 // end, and reads every row back. The owner of a stale copy is often one that

@@ -68,8 +68,8 @@ type testCase struct {
 func cases() []testCase {
 	var all []testCase
 	for _, group := range [][]testCase{
-		claimCases, ownerCases, leaseCases, expiryCases, fenceCases, onceCases, messageCases,
-		raceCases, groupCases, dataCases, randomCases,
+		claimCases(), ownerCases(), leaseCases(), expiryCases(), fenceCases(), onceCases(), messageCases(),
+		raceCases(), groupCases(), dataCases(), randomCases(),
 	} {
 		all = append(all, group...)
 	}

@@ -11,7 +11,7 @@ import (
 
 // subject is the store under test with the rows it should hold.
 type subject struct {
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // a subject lives as long as its case, whose context this is
 	store  dedupe.Store
 	h      Harness
 	rows   map[dedupe.Key]dedupe.Row
@@ -107,7 +107,7 @@ func try(ctx context.Context, store dedupe.Store, ops []dedupe.Op) ([]dedupe.Ver
 	}
 	for i, v := range verdicts {
 		if v.Outcome == dedupe.Undecided {
-			return nil, fmt.Errorf("%s: undecided: %v", describe(ops[i]), v.Err)
+			return nil, fmt.Errorf("%s: undecided: %w", describe(ops[i]), v.Err)
 		}
 	}
 	return verdicts, nil

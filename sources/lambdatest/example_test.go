@@ -116,7 +116,7 @@ func ExampleAsync() {
 
 // A compiled function is killed while it works, and starts again.
 func ExampleRuntime() {
-	bootstrap, err := compile("function") // go build -tags lambda.norpc
+	bootstrap, err := compile(context.Background(), "function") // go build -tags lambda.norpc
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -55,7 +55,7 @@ func (c caller) call(ctx context.Context, payload []byte, fault Fault) ([]byte, 
 	}
 	response, err := c.wait(c.start(ctx, payload))
 	if fault.Again {
-		c.wait(c.start(ctx, payload))
+		_, _ = c.wait(c.start(ctx, payload)) // the answer that counts is there already
 	}
 	if fault.DropResponse {
 		return response, ErrResponseLost
@@ -65,7 +65,7 @@ func (c caller) call(ctx context.Context, payload []byte, fault Fault) ([]byte, 
 
 // An attempt is one invocation under way.
 type attempt struct {
-	deadline context.Context
+	deadline <-chan struct{} // closed at the deadline, or when the answer is there
 	answer   chan answer
 }
 
@@ -77,7 +77,7 @@ type answer struct {
 func (c caller) start(ctx context.Context, payload []byte) attempt {
 	c.count()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
-	a := attempt{deadline: ctx, answer: make(chan answer, 1)}
+	a := attempt{deadline: ctx.Done(), answer: make(chan answer, 1)}
 	c.running.Go(func() {
 		defer cancel()
 		// A copy, so that a function that changes its payload harms only itself.
@@ -97,7 +97,7 @@ func (c caller) wait(a attempt) ([]byte, error) {
 	select {
 	case got := <-a.answer:
 		return got.response, got.err
-	case <-a.deadline.Done():
+	case <-a.deadline:
 	}
 	// The invocation cancels its context after it answered, so an answer that
 	// is there now was in time or says itself that it was late.

@@ -1,6 +1,7 @@
 package lambdatest_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 	"os"
@@ -30,14 +31,14 @@ var binaries struct {
 }
 
 // compile returns the path of the program testdata/name.
-func compile(name string) (string, error) {
+func compile(ctx context.Context, name string) (string, error) {
 	binaries.mu.Lock()
 	defer binaries.mu.Unlock()
 	path := filepath.Join(binaries.dir, name)
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	out, err := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", path, "./testdata/"+name).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "go", "build", "-tags", "lambda.norpc", "-o", path, "./testdata/"+name).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("compile %s: %w\n%s", name, err, out)
 	}

@@ -167,7 +167,8 @@ func TestMappingOutcomes(t *testing.T) {
 					t.Fatalf("got %d invocations, want 1", len(b.seen))
 				}
 				inv := b.seen[0]
-				if tc.err == errAny && inv.Err == nil || tc.err != errAny && !errors.Is(inv.Err, tc.err) {
+				anyErr := errors.Is(tc.err, errAny)
+				if anyErr && inv.Err == nil || !anyErr && !errors.Is(inv.Err, tc.err) {
 					t.Errorf("got error %v, want %v", inv.Err, tc.err)
 				}
 				if len(inv.Failed) != len(tc.left) || len(inv.Deleted) != 3-len(tc.left) || !slices.Equal(inv.MessageIDs, ids) {

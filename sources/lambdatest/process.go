@@ -66,15 +66,16 @@ type process struct {
 }
 
 // startProcess starts a process and the two goroutines that end with it, which
-// owner counts.
-func startProcess(opts *RuntimeOptions, generation int, owner *sync.WaitGroup) (*process, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+// owner counts. It outlives ctx, which is that of the invocation that needs it.
+func startProcess(ctx context.Context, opts *RuntimeOptions, generation int, owner *sync.WaitGroup) (*process, error) {
+	ctx = context.WithoutCancel(ctx)
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("lambdatest: listen for the Runtime API: %w", err)
 	}
 	p := &process{
 		opts:    opts,
-		cmd:     exec.Command(opts.Path, opts.Args...),
+		cmd:     exec.CommandContext(ctx, opts.Path, opts.Args...),
 		work:    make(chan *invocation),
 		ended:   make(chan struct{}),
 		gone:    make(chan struct{}),
@@ -85,8 +86,7 @@ func startProcess(opts *RuntimeOptions, generation int, owner *sync.WaitGroup) (
 	p.cmd.Stdout, p.cmd.Stderr = opts.Stdout, opts.Stderr
 	p.cmd.WaitDelay = time.Second // a child of the function may hold the pipes open
 	if err := p.cmd.Start(); err != nil {
-		ln.Close()
-		return nil, fmt.Errorf("lambdatest: start function: %w", err)
+		return nil, fmt.Errorf("lambdatest: start function: %w", errors.Join(err, ln.Close()))
 	}
 	p.server = &http.Server{Handler: p.routes(), ConnState: p.connState}
 	p.initTime = time.AfterFunc(opts.InitTimeout, p.initTimeout)
@@ -94,12 +94,12 @@ func startProcess(opts *RuntimeOptions, generation int, owner *sync.WaitGroup) (
 	served := make(chan struct{})
 	owner.Go(func() {
 		defer close(served)
-		p.server.Serve(ln)
+		_ = p.server.Serve(ln) // a process that it fails misses its deadline, which says so
 	})
 	owner.Go(func() {
 		exit := p.cmd.Wait()
 		p.failRunning(exit)
-		p.server.Close()
+		_ = p.server.Close() // only a listener is left to close
 		<-served
 		p.conns.Wait()
 		close(p.gone)
@@ -114,12 +114,13 @@ func (p *process) connState(_ net.Conn, state http.ConnState) {
 		p.conns.Add(1)
 	case http.StateClosed, http.StateHijacked:
 		p.conns.Done()
+	case http.StateActive, http.StateIdle: // counted since it was new
 	}
 }
 
 func (p *process) kill() {
 	p.end()
-	p.cmd.Process.Kill() // fails only when it is dead already
+	_ = p.cmd.Process.Kill() // fails only when it is dead already
 }
 
 // end makes the process take no more work.

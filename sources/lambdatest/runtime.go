@@ -118,7 +118,7 @@ func (r *Runtime) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	inv := &invocation{id: newID(), payload: payload, timeout: r.opts.Timeout, done: make(chan result, 1)}
 	inv.latest, _ = ctx.Deadline()
 	for {
-		p, err := r.current()
+		p, err := r.current(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -195,7 +195,7 @@ func (r *Runtime) isClosed() bool {
 
 // current returns the process that takes invocations, a new one if the last has
 // ended.
-func (r *Runtime) current() (*process, error) {
+func (r *Runtime) current(ctx context.Context) (*process, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -204,7 +204,7 @@ func (r *Runtime) current() (*process, error) {
 	if r.proc != nil && !r.proc.isEnded() {
 		return r.proc, nil
 	}
-	p, err := startProcess(&r.opts, r.starts, &r.procs)
+	p, err := startProcess(ctx, &r.opts, r.starts, &r.procs)
 	if err != nil {
 		return nil, err
 	}

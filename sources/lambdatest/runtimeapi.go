@@ -63,7 +63,7 @@ func (p *process) hand(inv *invocation, rw http.ResponseWriter, req *http.Reques
 	h.Set(headerTrace, traceID(inv.id))
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(inv.payload)))
-	rw.Write(inv.payload)
+	_, _ = rw.Write(inv.payload) // a process that hung up dies or misses its deadline, which fails the invocation
 }
 
 // traceID makes an X-Ray header of a request id.
@@ -134,16 +134,18 @@ func (p *process) accept(rw http.ResponseWriter, id string, res result, status i
 	accepted(rw, status)
 }
 
+// accepted and refuse answer a process that may be gone meanwhile: whether it
+// hears them changes nothing here.
 func accepted(rw http.ResponseWriter, status int) {
 	rw.Header().Set("Content-Type", "application/json")
 	rw.WriteHeader(status)
-	io.WriteString(rw, `{"status":"OK"}`)
+	_, _ = io.WriteString(rw, `{"status":"OK"}`)
 }
 
 func refuse(rw http.ResponseWriter, status int, kind, message string) {
 	rw.Header().Set("Content-Type", "application/json")
 	rw.WriteHeader(status)
-	json.NewEncoder(rw).Encode(map[string]string{"errorType": kind, "errorMessage": message})
+	_ = json.NewEncoder(rw).Encode(map[string]string{"errorType": kind, "errorMessage": message})
 }
 
 func headerOr(req *http.Request, name, fallback string) string {

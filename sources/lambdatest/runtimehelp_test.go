@@ -15,7 +15,7 @@ import (
 // newRuntime returns a runtime of testdata/name that leaves nothing behind.
 func newRuntime(t *testing.T, name string, opts lambdatest.RuntimeOptions) *lambdatest.Runtime {
 	t.Helper()
-	path, err := compile(name)
+	path, err := compile(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func (w *worker) run(ctx context.Context) error {
 	for retry := time.Second; ; {
 		batch, err := w.collect(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the end of ctx is how the work ends, not a failure of it
 		}
 		if _, gone := errors.AsType[*types.QueueDoesNotExist](err); gone {
 			return fmt.Errorf("lambdatest: receive from %s: %w", w.opts.QueueURL, err)

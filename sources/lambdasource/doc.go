@@ -1,0 +1,26 @@
+// Package lambdasource lets a handler be an AWS Lambda function behind an SQS
+// queue or an EventBridge rule.
+//
+//	lambda.Start(lambdasource.SQS(guard, consumer.JSON(place)))
+//	lambda.Start(lambdasource.EventBridge(guard, consumer.JSON(place)))
+//
+// No record is acknowledged without proof that it is done. A payload that is
+// not what the handler reads fails the invocation with a [PayloadError]
+// instead of passing for an empty one, and a record that is broken in itself
+// fails alone.
+//
+// # SQS
+//
+// The event source mapping must have ReportBatchItemFailures in its
+// FunctionResponseTypes: without it Lambda ignores which records failed and
+// deletes them all. Only an invocation in which every record failed is safe
+// without it, since that is an error ([AllFailedError]) by default.
+//
+// # EventBridge
+//
+// A failed event is an error of the invocation. Lambda tries it twice more,
+// after one and two minutes; then it goes to the function's on-failure
+// destination, never to the rule's dead-letter queue. An event that another
+// worker holds is such an error too, so keep the guard's lease shorter than
+// these three minutes.
+package lambdasource

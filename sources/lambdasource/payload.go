@@ -1,0 +1,110 @@
+package lambdasource
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// PayloadError is the failure of an invocation whose payload is not what the
+// handler reads. Nothing was handled.
+type PayloadError struct {
+	Want string // what the handler reads: "an SQS event", "an EventBridge event"
+	Got  string // what arrived
+	Do   string // what to do about it
+	Err  error  // what is wrong with it, nil when Got says it all
+}
+
+func (e *PayloadError) Error() string {
+	text := fmt.Sprintf("lambdasource: want %s, got %s", e.Want, e.Got)
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text + "; " + e.Do
+}
+
+// Unwrap returns what is wrong with the payload.
+func (e *PayloadError) Unwrap() error { return e.Err }
+
+const (
+	anSQSEvent        = "an SQS event"
+	anEventBridgeOne  = "an EventBridge event"
+	aPipesBatch       = "a JSON array, as EventBridge Pipes sends it"
+	anObjectOfRecords = "an object with Records"
+	anObject          = "an object without Records"
+)
+
+// badEvent is the failure of a payload that EventBridge cannot read.
+func badEvent(payload []byte, err error) *PayloadError {
+	e := &PayloadError{
+		Want: anEventBridgeOne, Got: shape(payload), Err: err,
+		Do: "let nothing but an EventBridge rule invoke this function",
+	}
+	switch e.Got {
+	case anEventBridgeOne:
+		e.Got = "a broken one"
+	case anObject:
+		e.Got = "some other object"
+	case anObjectOfRecords:
+		e.Do = "use lambdasource.SQS for an SQS event source mapping"
+	}
+	return e
+}
+
+// badPayload is the failure of a payload that SQS cannot read.
+func badPayload(got string, err error) *PayloadError {
+	e := &PayloadError{
+		Want: anSQSEvent, Got: got, Err: err,
+		Do: "let nothing but an SQS event source mapping invoke this function",
+	}
+	switch got {
+	case anEventBridgeOne:
+		e.Do = "use lambdasource.EventBridge for the target of an EventBridge rule"
+	case aPipesBatch:
+		e.Do = "map the queue to the function with an SQS event source mapping instead of a pipe"
+	}
+	return e
+}
+
+// shape says in a few words what a payload is.
+func shape(payload []byte) string {
+	if len(bytes.TrimSpace(payload)) == 0 {
+		return "an empty payload"
+	}
+	value := jsontext.Value(payload)
+	if !value.IsValid(lax...) {
+		return "no JSON"
+	}
+	switch kind := value.Kind(); kind {
+	case jsontext.KindBeginObject:
+		return shapeOfObject(payload)
+	case jsontext.KindBeginArray:
+		return aPipesBatch
+	case jsontext.KindString, jsontext.KindNumber:
+		return "a JSON " + kind.String()
+	default:
+		return "the JSON value " + kind.String()
+	}
+}
+
+// shapeOfObject tells objects apart by their members.
+func shapeOfObject(payload []byte) string {
+	got := anObject
+	dec := jsontext.NewDecoder(bytes.NewBuffer(payload), lax...)
+	_, err := dec.ReadToken()
+	for err == nil && dec.PeekKind() != jsontext.KindEndObject {
+		var name jsontext.Token
+		if name, err = dec.ReadToken(); err != nil {
+			break
+		}
+		switch name.String() {
+		case "Records":
+			return anObjectOfRecords
+		case "detail-type":
+			got = anEventBridgeOne
+		}
+		err = dec.SkipValue()
+	}
+	return got
+}

@@ -1,0 +1,189 @@
+package lambdasource_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/onlyonce-go/onlyonce/consumer"
+	"github.com/onlyonce-go/onlyonce/dedupe"
+	"github.com/onlyonce-go/onlyonce/sources"
+	"github.com/onlyonce-go/onlyonce/sources/lambdasource"
+)
+
+// Only what failed is reported, and the answer is a list even when nothing did.
+func TestSQSPartial(t *testing.T) {
+	j := new(journal)
+	h := lambdasource.SQS(newGuard(dedupe.Options{}), j)
+	want(t, "failed", failed(t, h, batchOf(t, "a", "bad", "c")), "bad")
+	want(t, "again", failed(t, h, batchOf(t, "a", "c")))
+	if got := len(j.ran()); got != 3 {
+		t.Errorf("handler ran %d times (%q), want 3: a and c were done", got, j.ran())
+	}
+	response, err := h.Invoke(t.Context(), []byte(`{"Records":[]}`))
+	if err != nil || string(response) != `{"batchItemFailures":[]}` {
+		t.Errorf("empty batch: %s, %v, want an empty list", response, err)
+	}
+}
+
+// When every record failed the invocation fails, with an error through which
+// the causes can be found; asked to report instead, it lists them.
+func TestSQSAllFailed(t *testing.T) {
+	bodies := []string{"bad1", "bad2", "bad3", "bad4", "bad5"}
+	payload := batchOf(t, bodies...)
+	response, err := lambdasource.SQS(nil, new(journal)).Invoke(t.Context(), payload)
+	all, ok := errors.AsType[*lambdasource.AllFailedError](err)
+	if response != nil || !ok || all.Records != 5 || len(all.First) == 0 || !errors.Is(err, errRefused) {
+		t.Fatalf("got %s, %v; want nothing and an AllFailedError of 5 with the cause in it", response, err)
+	}
+	if one, ok := errors.AsType[*lambdasource.RecordError](err); !ok || one.ID != "bad1" {
+		t.Errorf("first failure = %+v, want that of bad1", one)
+	}
+	if name := reflect.TypeOf(err).Elem().Name(); name != "AllFailedError" { // Lambda's errorType
+		t.Errorf("error type %s", name)
+	}
+	const text = "lambdasource: all 5 records failed: record bad1: card refused; record bad2: card refused; record bad3: card refused; and 2 more"
+	if err.Error() != text {
+		t.Errorf("got  %s\nwant %s", err, text)
+	}
+	h := lambdasource.SQS(nil, new(journal), lambdasource.Options{ReportAllFailed: true})
+	want(t, "reported", failed(t, h, payload), bodies...)
+}
+
+// The text of a single failure does not speak of many.
+func TestAllFailedErrorOfOne(t *testing.T) {
+	_, err := lambdasource.SQS(nil, new(journal)).Invoke(t.Context(), batchOf(t, "bad"))
+	const text = "lambdasource: the only record failed: record bad: card refused"
+	if err == nil || err.Error() != text {
+		t.Errorf("got  %v\nwant %s", err, text)
+	}
+}
+
+// One message that came twice, with two receipt handles, is done once and
+// acknowledged; when its copies end differently it is reported, once.
+func TestSQSCopies(t *testing.T) {
+	first, second := message(standardARN, "a", "", "a"), message(standardARN, "a", "", "a")
+	second.ReceiptHandle = "another"
+	other := message(standardARN, "b", "", "b")
+
+	j := new(journal)
+	want(t, "copies", failed(t, lambdasource.SQS(newGuard(dedupe.Options{}), j), payloadOf(t, first, second, other)))
+	if n := len(j.ran()); n != 2 {
+		t.Errorf("handler ran %d times, want once for a and once for b", n)
+	}
+
+	second.Body = "bad"
+	for name, ms := range map[string][]events.SQSMessage{"second fails": {first, second, other}, "first fails": {second, first, other}} {
+		want(t, name, failed(t, lambdasource.SQS(nil, new(journal)), payloadOf(t, ms...)), "a")
+	}
+	first.Body = "bad"
+	want(t, "both fail", failed(t, lambdasource.SQS(nil, new(journal)), payloadOf(t, first, second, other)), "a")
+}
+
+// A batch of the largest size is run whole, and exactly what failed of it is
+// reported.
+func TestSQSLargestBatch(t *testing.T) {
+	const n = 10_000
+	bodies := numbered(n)
+	var bad []string
+	for i := 0; i < n; i += 100 {
+		bodies[i] = fmt.Sprint("bad", i)
+		bad = append(bad, bodies[i])
+	}
+	j := new(journal)
+	want(t, "failed", failed(t, lambdasource.SQS(newGuard(dedupe.Options{}), j), batchOf(t, bodies...)), bad...)
+	if got := len(j.ran()); got != n {
+		t.Errorf("handler ran %d times, want %d", got, n)
+	}
+}
+
+// A body of the largest size arrives as it was sent.
+func TestSQSLargestBody(t *testing.T) {
+	body := strings.Repeat("ä\"\\\n\u2028x", 1<<20/9)
+	h := lambdasource.SQS(nil, consumer.HandlerFunc(func(_ context.Context, rec *consumer.Record) error {
+		if string(rec.Body) != body || rec.Raw.(events.SQSMessage).Body != body {
+			return errors.New("another body")
+		}
+		return nil
+	}))
+	want(t, "failed", failed(t, h, payloadOf(t, message(standardARN, "a", "", body))))
+}
+
+// A handler that panics fails its own record.
+func TestSQSPanic(t *testing.T) {
+	h := lambdasource.SQS(newGuard(dedupe.Options{}), consumer.HandlerFunc(func(_ context.Context, rec *consumer.Record) error {
+		if string(rec.Body) == "b" {
+			panic("b")
+		}
+		return nil
+	}))
+	want(t, "failed", failed(t, h, batchOf(t, "a", "b", "c")), "b")
+	_, err := h.Invoke(t.Context(), batchOf(t, "b"))
+	if _, ok := errors.AsType[*consumer.PanicError](err); !ok {
+		t.Errorf("got %v, want a PanicError in it", err)
+	}
+}
+
+// What a handler does to its record does not change which message is reported.
+func TestSQSHandlerChangesRecord(t *testing.T) {
+	h := lambdasource.SQS(newGuard(dedupe.Options{}), consumer.HandlerFunc(func(_ context.Context, rec *consumer.Record) error {
+		bad := string(rec.Body) == "bad"
+		*rec = consumer.Record{ID: "x", MessageID: "x"}
+		if bad {
+			return errRefused
+		}
+		return nil
+	}))
+	want(t, "failed", failed(t, h, batchOf(t, "a", "bad")), "bad")
+}
+
+// Behind a rule that sends to a queue the event is what is handled, by its own
+// id, and the message is what is acknowledged; a message without an event
+// fails alone.
+func TestSQSDecode(t *testing.T) {
+	var ids []string
+	guard := newGuard(dedupe.Options{})
+	h := lambdasource.SQS(guard, consumer.HandlerFunc(func(_ context.Context, rec *consumer.Record) error {
+		ids = append(ids, rec.ID, rec.MessageID, rec.Type, string(rec.Body))
+		return nil
+	}), lambdasource.Options{Decode: sources.EventBridge})
+	body := `{"id":"event-1","source":"s","detail-type":"OrderPlaced","detail":{"a":1}}`
+	want(t, "failed", failed(t, h, payloadOf(t,
+		message(standardARN, "m1", "", body), message(standardARN, "m2", "", `{"order_id":1}`), message(standardARN, "m3", "", body))), "m2")
+	if len(ids) != 4 || ids[0] != "event-1" || ids[1] == "event-1" || ids[2] != "OrderPlaced" || ids[3] != `{"a":1}` {
+		t.Errorf("handled %q, want event-1 once", ids)
+	}
+	_, err := h.Invoke(t.Context(), payloadOf(t, message(standardARN, "m2", "", `{"order_id":1}`)))
+	if !errors.Is(err, sources.ErrNoMember) {
+		t.Errorf("got %v, want what the decoder said", err)
+	}
+}
+
+// A wiring mistake panics at construction and says what to do.
+func TestConstructors(t *testing.T) {
+	j := new(journal)
+	for text, make := range map[string]func(){
+		"lambdasource: SQS needs a handler":                                  func() { lambdasource.SQS(nil, nil) },
+		"lambdasource: SQS takes one Options":                                func() { lambdasource.SQS(nil, j, lambdasource.Options{}, lambdasource.Options{}) },
+		"lambdasource: SQS: negative Options.Concurrency":                    func() { lambdasource.SQS(nil, j, lambdasource.Options{Concurrency: -1}) },
+		"lambdasource: SQS: negative Options.Reserve":                        func() { lambdasource.SQS(nil, j, lambdasource.Options{Reserve: -1}) },
+		"lambdasource: EventBridge needs a handler":                          func() { lambdasource.EventBridge(nil, nil) },
+		"lambdasource: EventBridge: Options.Decode is for SQS only":          func() { lambdasource.EventBridge(nil, j, lambdasource.Options{Decode: sources.EventBridge}) },
+		"lambdasource: EventBridge: Options.StopOnFailure is for SQS only":   func() { lambdasource.EventBridge(nil, j, lambdasource.Options{StopOnFailure: true}) },
+		"lambdasource: EventBridge: Options.ReportAllFailed is for SQS only": func() { lambdasource.EventBridge(nil, j, lambdasource.Options{ReportAllFailed: true}) },
+	} {
+		func() {
+			defer func() {
+				if v := recover(); v != text {
+					t.Errorf("panic %v, want %q", v, text)
+				}
+			}()
+			make()
+		}()
+	}
+}
