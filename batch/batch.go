@@ -94,6 +94,7 @@ type schedule struct {
 	cutoff  time.Time     // nothing starts, contexts end; zero: no deadline
 	abandon time.Time     // handlers that still run are given up
 	limit   time.Time     // settlements are given up
+	end     time.Time     // the deadline itself
 	grace   time.Duration // from a cancellation to abandon, without deadline
 }
 
@@ -115,6 +116,7 @@ func (p *Processor) schedule(ctx context.Context) schedule {
 		cutoff:  deadline.Add(-reserve),
 		abandon: deadline.Add(-reserve / 2),
 		limit:   deadline.Add(-reserve / 4),
+		end:     deadline,
 		grace:   reserve / 2,
 	}
 }

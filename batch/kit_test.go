@@ -2,6 +2,7 @@ package batch_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -153,5 +154,21 @@ func obeys(d time.Duration) consumer.HandlerFunc {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
+	}
+}
+
+// wantNotStarted fails unless err says that nothing was started, and why.
+func wantNotStarted(t *testing.T, err, cause error) {
+	t.Helper()
+	if e, ok := errors.AsType[*batch.NotStartedError](err); !ok || !errors.Is(err, cause) {
+		t.Errorf("got %T %v, want a NotStartedError because of %v (%v)", err, err, cause, e)
+	}
+}
+
+// wantAbandoned fails unless err says that the handler was given up, and why.
+func wantAbandoned(t *testing.T, err, cause error) {
+	t.Helper()
+	if e, ok := errors.AsType[*batch.AbandonedError](err); !ok || !errors.Is(err, cause) {
+		t.Errorf("got %T %v, want an AbandonedError because of %v (%v)", err, err, cause, e)
 	}
 }

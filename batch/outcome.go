@@ -1,6 +1,10 @@
 package batch
 
-import "github.com/onlyonce-go/onlyonce/dedupe"
+import (
+	"context"
+
+	"github.com/onlyonce-go/onlyonce/dedupe"
+)
 
 // read takes the notes that were left.
 func (r *run) read() {
@@ -151,12 +155,13 @@ func (r *run) stop(cause error) {
 // slots to others: a handler that never returns must not hold up the batches
 // to come.
 func (r *run) abandon() {
+	r.read() // tickets that came just now
 	for i := range r.places {
 		pl := &r.places[i]
 		if pl.done || pl.ticket == nil {
 			continue
 		}
-		if pl.ticket.Abandon(&AbandonedError{Cause: r.stopped}) {
+		if pl.ticket.Abandon(&AbandonedError{Cause: context.Cause(r.ctx)}) {
 			r.gaveUp = true
 			if pl.holds.CompareAndSwap(true, false) {
 				<-r.p.slots

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -72,6 +71,8 @@ type world struct {
 
 	mu        sync.Mutex
 	running   int
+	obeying   int // of those, the ones that end with their context
+	started   map[*consumer.Record]bool
 	succeeded map[string]int
 	batches   []consumer.BatchDone
 }
@@ -79,7 +80,7 @@ type world struct {
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{
 		t: t, rnd: rand.New(rand.NewPCG(seed, 1)),
-		succeeded: make(map[string]int),
+		started: make(map[*consumer.Record]bool), succeeded: make(map[string]int),
 	}
 	w.store = newStore(w.pick(0, 0, time.Millisecond, 5*time.Millisecond, 40*time.Millisecond))
 	w.faulty, w.late = w.rnd.IntN(4) == 0, w.rnd.IntN(4) == 0
@@ -179,18 +180,12 @@ func (w *world) batch() []*consumer.Record {
 }
 
 func (w *world) handle(ctx context.Context, rec *consumer.Record) error {
-	w.mu.Lock()
-	w.running++
-	w.mu.Unlock()
-	defer func() {
-		w.mu.Lock()
-		w.running--
-		w.mu.Unlock()
-	}()
+	d := rec.Raw.(deed)
+	w.begins(rec, d)
+	defer w.ends(d)
 	if ctx.Err() != nil && context.Cause(ctx) == batch.ErrDeadline {
 		w.t.Errorf("%s was started after the cutoff", rec.ID)
 	}
-	d := rec.Raw.(deed)
 	if d.ignores {
 		time.Sleep(d.takes)
 	} else if err := obeys(d.takes)(ctx, rec); err != nil {
@@ -210,29 +205,44 @@ func (w *world) handle(ctx context.Context, rec *consumer.Record) error {
 	return nil
 }
 
+func (w *world) begins(rec *consumer.Record, d deed) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.started[rec] = true
+	w.running++
+	if !d.ignores {
+		w.obeying++
+	}
+	if w.obeying > w.o.Concurrency {
+		w.t.Errorf("%d handlers at once, want at most %d", w.obeying, w.o.Concurrency)
+	}
+}
+
+func (w *world) ends(d deed) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.running--
+	if !d.ignores {
+		w.obeying--
+	}
+}
+
 // batchRuns runs a batch, or as much of it as its caller wants to know.
 func (w *world) batchRuns(ctx context.Context, recs []*consumer.Record, leaves int) {
-	seen := make(map[*consumer.Record]bool)
-	var failed []string
+	seen := make(map[*consumer.Record]error)
 	for rec, err := range w.p.Process(ctx, recs) {
-		if seen[rec] {
+		if _, ok := seen[rec]; ok {
 			w.t.Errorf("%s was yielded twice", rec.ID)
 		}
-		seen[rec] = true
+		seen[rec] = err
 		if err == nil && (rec.ID == "" || w.store.state(rec.ID) != dedupe.Completed) {
 			w.t.Errorf("%s: acknowledged, its row is %v", rec.ID, w.store.state(rec.ID))
-		}
-		switch {
-		case !rec.Ordered:
-		case err != nil:
-			failed = append(failed, rec.Group)
-		case slices.Contains(failed, rec.Group) && !w.earlier(recs, rec):
-			w.t.Errorf("%s: acknowledged after its group %s failed", rec.ID, rec.Group)
 		}
 		if len(seen) == leaves {
 			return
 		}
 	}
+	w.ordered(recs, seen)
 	if len(seen) != len(recs) {
 		w.t.Errorf("%d outcomes of %d records", len(seen), len(recs))
 	}
@@ -241,9 +251,22 @@ func (w *world) batchRuns(ctx context.Context, recs []*consumer.Record, leaves i
 	}
 }
 
-// earlier reports whether rec may be done although its group failed: it was
-// found to be finished before.
-func (w *world) earlier([]*consumer.Record, *consumer.Record) bool { return true }
+// ordered checks that nothing of a message group ran after a record that
+// failed.
+func (w *world) ordered(recs []*consumer.Record, errs map[*consumer.Record]error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	failed := make(map[string]*consumer.Record)
+	for _, rec := range recs {
+		switch first := failed[rec.Group]; {
+		case !rec.Ordered:
+		case first != nil && w.started[rec]:
+			w.t.Errorf("%s ran after %s of its group failed: %v", rec.ID, first.ID, errs[first])
+		case first == nil && errs[rec] != nil:
+			failed[rec.Group] = rec
+		}
+	}
+}
 
 // after checks what must hold once everything has come to rest.
 func (w *world) after() {

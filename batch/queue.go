@@ -30,23 +30,25 @@ func (q *queue) push(it item) {
 	q.mu.Unlock()
 }
 
-// pop takes the first item. short says, once, that fewer than least are left.
-func (q *queue) pop(least int) (it item, ok, short bool) {
+// pop takes the first item. more says that others wait and nobody is on the
+// way to them; short says, once, that fewer than least are left.
+func (q *queue) pop(least int) (it item, ok, more, short bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	it, ok = q.take()
 	if left := len(q.items) - q.head; !q.low && left < least {
 		q.low, short = true, true
 	}
-	return it, ok, short
+	return it, ok, q.head < len(q.items) && !q.rising, short
 }
 
 // first takes the first item for a worker that begins.
-func (q *queue) first() (item, bool) {
+func (q *queue) first() (it item, ok, more bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.rising = false
-	return q.take()
+	it, ok = q.take()
+	return it, ok, q.head < len(q.items)
 }
 
 // take removes the first item. From now on its place is its worker's: q.mu,

@@ -36,8 +36,9 @@ type run struct {
 	first   *place // of the outcomes to yield, in the order in which they came
 	last    *place
 
-	notes   inbox
-	workers sync.WaitGroup
+	notes    inbox
+	fewNotes [12]note // what the inbox of a usual batch begins with
+	workers  sync.WaitGroup
 }
 
 func newRun(p *Processor, ctx context.Context, recs []*consumer.Record) *run {
@@ -46,7 +47,7 @@ func newRun(p *Processor, ctx context.Context, recs []*consumer.Record) *run {
 		places: make([]place, len(recs)), left: len(recs),
 		window: newWindow(p.o.Concurrency),
 	}
-	r.notes.notes = make([]note, 0, len(recs)+1)
+	r.notes.notes = r.fewNotes[:0]
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	if !r.when.cutoff.IsZero() {
 		var stop context.CancelFunc
@@ -57,7 +58,7 @@ func newRun(p *Processor, ctx context.Context, recs []*consumer.Record) *run {
 	r.sess = p.guard.Session(r.ctx, dedupe.SessionOptions{
 		Settled: func(t *dedupe.Ticket, err error) { r.notes.post(note{kind: settled, place: t.Number(), err: err}) },
 		Again:   func(t *dedupe.Ticket) { r.notes.post(note{kind: again, place: t.Number()}) },
-		Limit:   r.when.limit,
+		Limit:   r.when.limit, Deadline: r.when.end,
 	})
 	for i, rec := range recs {
 		r.places[i].rec, r.places[i].number = rec, i
@@ -68,21 +69,32 @@ func newRun(p *Processor, ctx context.Context, recs []*consumer.Record) *run {
 // loop runs the batch to its end and yields what becomes known.
 func (r *run) loop(yield func(*consumer.Record, error) bool) {
 	defer r.close()
-	t := timers{done: r.ctx.Done()}
+	var t timers
 	defer t.stop()
+	defer r.windUp(&t)
 	r.decode()
 	for {
 		r.read()
 		r.start()
-		if !r.broke && !r.deliver(yield) {
-			r.broke = true
-			r.cancel(errBroke)
-		}
-		if r.left == 0 && (r.broke || r.first == nil) {
+		if !r.deliver(yield) || r.left == 0 {
 			return
 		}
 		if r.notes.rest() {
 			r.await(&t)
+		}
+	}
+}
+
+// windUp brings the batch to its end when the caller left its loop, be it by
+// a panic.
+func (r *run) windUp(t *timers) {
+	if !r.broke {
+		return
+	}
+	r.cancel(errBroke)
+	for r.read(); r.left > 0; r.read() {
+		if r.notes.rest() {
+			r.await(t)
 		}
 	}
 }
@@ -99,8 +111,8 @@ func (r *run) await(t *timers) {
 	case <-r.notes.wake:
 	case slot <- struct{}{}:
 		r.launch()
-	case <-t.done:
-		t.done = nil
+	case <-t.ended(r.ctx):
+		t.seen = true
 		r.stop(context.Cause(r.ctx))
 		t.arm(r.when)
 	case <-t.abandon():
@@ -128,9 +140,11 @@ func (r *run) close() {
 func (r *run) deliver(yield func(*consumer.Record, error) bool) bool {
 	for pl := r.first; pl != nil; pl = r.first {
 		r.first = pl.after
+		r.broke = true // unless it comes back for more
 		if !yield(pl.rec, pl.err) {
 			return false
 		}
+		r.broke = false
 	}
 	r.last = nil
 	return true

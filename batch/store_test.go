@@ -25,13 +25,12 @@ type store struct {
 
 	inner memdedupe.Store
 
-	mu      sync.Mutex
-	rows    map[dedupe.Key]dedupe.Row
-	calls   int
-	ops     map[dedupe.OpKind]int
-	flying  int
-	peak    int // calls in flight
-	claimed int // the most rows PROCESSING at once
+	mu     sync.Mutex
+	rows   map[dedupe.Key]dedupe.Row
+	calls  int
+	ops    map[dedupe.OpKind]int
+	flying int
+	peak   int // calls in flight
 }
 
 func newStore(delay time.Duration) *store {
@@ -88,13 +87,6 @@ func (s *store) apply(ops []dedupe.Op) ([]dedupe.Verdict, error) {
 			s.rows[ops[i].Key] = v.Row
 		}
 	}
-	n := 0
-	for _, row := range s.rows {
-		if row.State == dedupe.Processing {
-			n++
-		}
-	}
-	s.claimed = max(s.claimed, n)
 	return vs, err
 }
 
@@ -102,20 +94,23 @@ func (s *store) apply(ops []dedupe.Op) ([]dedupe.Verdict, error) {
 func (s *store) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calls, s.peak, s.claimed = 0, 0, 0
+	s.calls, s.peak = 0, 0
 	clear(s.ops)
 }
 
 // state returns the state of the row of the record with that ID.
-func (s *store) state(id string) dedupe.State {
+func (s *store) state(id string) dedupe.State { return s.row(id).State }
+
+// row returns the row of the record with that ID.
+func (s *store) row(id string) dedupe.Row {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, row := range s.rows {
 		if strings.HasSuffix(string(key), id) {
-			return row.State
+			return row
 		}
 	}
-	return dedupe.Absent
+	return dedupe.Row{}
 }
 
 // states counts the rows by their state.

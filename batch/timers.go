@@ -1,11 +1,22 @@
 package batch
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // timers are what a run's loop waits for besides its notes.
 type timers struct {
-	done  <-chan struct{} // the end of the run's context, until it was seen
-	timer *time.Timer     // then: when handlers that still run are abandoned
+	seen  bool        // that the run's context ended
+	timer *time.Timer // then: when handlers that still run are abandoned
+}
+
+// ended is closed when the run's context has ended, until that was seen.
+func (t *timers) ended(ctx context.Context) <-chan struct{} {
+	if t.seen {
+		return nil
+	}
+	return ctx.Done()
 }
 
 // arm sets the time at which handlers are abandoned, once the context ended.

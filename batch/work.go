@@ -73,9 +73,11 @@ func (r *run) start() {
 }
 
 // claimsMore reports whether the next group is to be admitted now: few
-// admitted records are left to start.
+// admitted records are left to start. Those that wait for a twin or their
+// lane do not count, within reason: others can run beside them.
 func (r *run) claimsMore() bool {
-	return r.next < len(r.places) && r.claims == 0 && r.waiting+r.queue.len() < r.window.least
+	return r.next < len(r.places) && r.claims == 0 &&
+		r.queue.len() < r.window.least && r.waiting < windowMost
 }
 
 // claimAhead admits the next group. It waits for the store only when there is
@@ -100,7 +102,7 @@ func (r *run) claimAhead() {
 		r.places[first+n].claiming = true
 	}
 	r.next += n
-	if r.queue.idle() && r.waiting == 0 {
+	if r.idle(first) {
 		r.admitted(first, r.sess.Admit(r.recs[first:first+n], first))
 		return
 	}
@@ -109,6 +111,12 @@ func (r *run) claimAhead() {
 		ts := r.sess.Admit(r.recs[first:first+n], first)
 		r.notes.post(note{kind: admitted, place: first, tickets: ts, ahead: true})
 	})
+}
+
+// idle reports whether there is nothing to run, to settle or to yield, before
+// the place first.
+func (r *run) idle(first int) bool {
+	return r.first == nil && r.left <= len(r.places)-first && r.waiting == 0 && r.queue.idle()
 }
 
 // enqueue hands a place to the workers, if it can run.
@@ -142,19 +150,24 @@ func (r *run) work() {
 	defer r.workers.Done()
 	r.sess.Enter()
 	defer r.sess.Leave()
-	keeps := true  // the slot
+	var at *place  // where the slot is in use
 	defer func() { // also when a handler ends its goroutine
 		r.queue.ended()
-		if keeps {
+		if at == nil || at.holds.CompareAndSwap(true, false) {
 			<-r.p.slots
 		}
 		r.notes.post(note{kind: wakeUp})
 	}()
-	for it, ok := r.queue.first(); ok; it, ok = r.nextItem() {
-		r.spread()
-		if keeps = r.one(it); !keeps {
+	it, ok, more := r.queue.first()
+	if more && !r.spread() {
+		r.notes.post(note{kind: wakeUp}) // the loop did not wait for a slot meanwhile
+	}
+	for ; ok; it, ok = r.nextItem() {
+		at = it.place
+		if !r.one(it) {
 			return
 		}
+		at = nil
 	}
 }
 
@@ -164,23 +177,26 @@ func (r *run) nextItem() (item, bool) {
 	if r.p.hungry.Load() > 0 {
 		return item{}, false
 	}
-	it, ok, short := r.queue.pop(r.window.least)
+	it, ok, more, short := r.queue.pop(r.window.least)
 	if short {
 		r.notes.post(note{kind: wakeUp})
+	}
+	if more {
+		r.spread()
 	}
 	return it, ok
 }
 
 // spread starts another worker when more is waiting: each one starts the
-// next, so that as many run as there is work and slots.
-func (r *run) spread() {
-	if !r.queue.wantsWorker() {
-		return
-	}
+// next, so that as many run as there is work and slots. It reports false when
+// there was no slot.
+func (r *run) spread() bool {
 	select {
 	case r.p.slots <- struct{}{}:
 		r.launch()
+		return true
 	default:
+		return false
 	}
 }
 
@@ -203,6 +219,9 @@ func (r *run) one(it item) bool {
 	}
 	err := t.Handle(r.p.h)
 	kept := pl.holds.CompareAndSwap(true, false)
+	if err != nil && !t.Ran() {
+		err = &NotStartedError{Cause: err}
+	}
 	t.Settle(err)
 	return kept
 }

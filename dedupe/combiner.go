@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/onlyonce-go/onlyonce/consumer"
@@ -131,6 +132,16 @@ func (c *combiner) settle(e entry) {
 	c.flush()
 }
 
+// gather queues an operation that is not urgent: it goes out with whatever
+// comes in the same moment, and never in the caller's goroutine.
+func (c *combiner) gather(e entry) {
+	c.mu.Lock()
+	c.running++ // so that it lingers
+	c.add(e)
+	c.running--
+	c.mu.Unlock()
+}
+
 // flush sends what has gathered unless it may still wait for more: for
 // workers that have not left, or behind a call in flight. c.mu is held, and
 // given back.
@@ -226,7 +237,9 @@ func (c *combiner) send(group []entry) {
 	if !until.IsZero() {
 		bound = min(bound, max(time.Until(until), leastCall))
 	}
-	vs := c.call(context.WithoutCancel(group[0].ctx), ops, bound)
+	ctx, stop := together(group)
+	defer stop()
+	vs := c.call(ctx, ops, bound)
 	for i := range group {
 		k := group[i].len()
 		group[i].asker.answered(vs[:k:k])
@@ -238,6 +251,34 @@ func (c *combiner) send(group []entry) {
 		c.spare = group[:0]
 	}
 	c.mu.Unlock()
+}
+
+// together returns the context of a group's call. Settlements are detached;
+// where there are none, the call ends when all who wait for it have gone.
+func together(group []entry) (context.Context, context.CancelFunc) {
+	ctx := context.WithoutCancel(group[0].ctx)
+	for i := range group {
+		if _, ok := group[i].asker.(*waiter); !ok {
+			return ctx, func() {}
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	left := new(atomic.Int32)
+	left.Store(int32(len(group)))
+	stops := make([]func() bool, len(group))
+	for i := range group {
+		stops[i] = context.AfterFunc(group[i].ctx, func() {
+			if left.Add(-1) == 0 {
+				cancel()
+			}
+		})
+	}
+	return ctx, func() {
+		for _, stop := range stops {
+			stop()
+		}
+		cancel()
+	}
 }
 
 // call makes one call to the store, which gets as long as timeout.

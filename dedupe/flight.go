@@ -1,6 +1,9 @@
 package dedupe
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // Single flight: the first ticket of a key in this process leads, the others
 // follow it. A follower holds no handler slot and makes no call to the store.
@@ -13,26 +16,62 @@ func (t *Ticket) takeOff() bool {
 	case !ok:
 		t.s.g.flights[t.key] = t
 		return true
-	case !lead.follow(t):
-		t.state = refused
+	default:
+		lead.follow(t)
 	}
 	return false
 }
 
-// follow makes t wait for lead, and reports whether it may. A record of a
-// FIFO queue never waits for one of another batch, so that no cycle of lanes
-// can form; and nobody waits for a handler that ignores its context.
-// Guard.mu is held.
-func (lead *Ticket) follow(t *Ticket) bool {
+// follow makes t wait for lead, or refuses it. A record of a FIFO queue never
+// waits for one of another batch, so that no cycle of lanes can form; nobody
+// waits for a handler that ignores its context, nor for the one that it is
+// called by. Guard.mu is held.
+func (lead *Ticket) follow(t *Ticket) {
 	lead.mu.Lock()
 	abandoned, lease := lead.abandoned, lead.leaseEnd
 	lead.mu.Unlock()
-	if abandoned || t.rec.Ordered && lead.s != t.s {
-		t.twinLease = lease
+	refuse := abandoned || t.rec.Ordered && lead.s != t.s || t.inside(lead)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if refuse {
+		t.twinLease = t.s.g.twinUntil(lease)
+		t.to(refused)
+		return
+	}
+	t.to(following)
+	lead.followers = append(lead.followers, t)
+}
+
+// inside reports whether t is handled within lead's handler.
+func (t *Ticket) inside(lead *Ticket) bool {
+	s := t.s
+	for {
+		outer, ok := s.ctx.Value(claimKey{}).(*Ticket)
+		if !ok || outer == lead {
+			return ok
+		}
+		s = outer.s
+	}
+}
+
+// twinUntil returns when to come back to a twin that still runs here, though
+// its lease may have passed.
+func (g *Guard) twinUntil(lease Millis) Millis {
+	if now := MillisOf(time.Now()); lease <= now {
+		return now.Add(g.o.Lease)
+	}
+	return lease
+}
+
+// unfollow makes t's twin the one who tells its outcome, and reports whether
+// that was so: t may have been skipped.
+func (t *Ticket) unfollow() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.is(following) {
 		return false
 	}
-	t.state = following
-	lead.followers = append(lead.followers, t)
+	t.to(settling)
 	return true
 }
 
@@ -70,16 +109,16 @@ func (t *Ticket) touchDown() []*Ticket {
 // work itself: done, run and failed, in progress elsewhere or parked. Else
 // the work was not tried, and the follower gets a try of its own.
 func (t *Ticket) twinLanded(lead *Ticket, err error) {
+	tried := err == nil || lead.ran || errors.Is(err, ErrInProgress) || errors.Is(err, ErrParked)
 	switch {
+	case !tried:
+		t.s.o.Again(t)
+	case !t.unfollow():
 	case err == nil:
 		t.done(lead.fingerprint, 0, true)
-	case lead.ran && !lead.skip, errors.Is(err, ErrInProgress), errors.Is(err, ErrParked):
-		if t.fingerprint != lead.fingerprint {
-			t.reject(&MismatchError{Key: t.key})
-			return
-		}
-		t.report(err)
+	case t.fingerprint != lead.fingerprint:
+		t.reject(&MismatchError{Key: t.key})
 	default:
-		t.s.o.Again(t)
+		t.report(err)
 	}
 }

@@ -118,11 +118,11 @@ func setDefault(d *time.Duration, v time.Duration) {
 }
 
 // lease returns the end of a lease that starts now. A lease outlasts neither
-// its configured length nor the limit of its batch by more than the skew.
-func (g *Guard) lease(now Millis, limit time.Time) Millis {
+// its configured length nor the deadline of its batch by more than the skew.
+func (g *Guard) lease(now Millis, deadline time.Time) Millis {
 	end := now.Add(g.o.Lease)
-	if !limit.IsZero() {
-		end = max(min(end, MillisOf(limit)), now)
+	if !deadline.IsZero() {
+		end = max(min(end, MillisOf(deadline)), now)
 	}
 	return end.Add(g.o.Skew)
 }

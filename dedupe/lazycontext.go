@@ -3,6 +3,7 @@ package dedupe
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,11 +14,16 @@ type lazyContext struct {
 	parent   context.Context //nolint:containedctx // it is a context itself
 	deadline time.Time       // zero: only the parent's
 
-	mu    sync.Mutex
-	child context.Context //nolint:containedctx // likewise
-	stop  context.CancelCauseFunc
-	ended bool
+	ended atomic.Bool
+	child atomic.Pointer[realContext]
+	mu    sync.Mutex // held to make the child, and to read and write cause
 	cause error
+}
+
+// realContext is the child that a lazyContext makes when it has to.
+type realContext struct {
+	context.Context //nolint:containedctx // it is one
+	stop            context.CancelCauseFunc
 }
 
 // Deadline returns the earlier of the context's own and its parent's.
@@ -34,22 +40,17 @@ func (c *lazyContext) Done() <-chan struct{} { return c.real().Done() }
 
 // Err says why Done is closed, nil while it is not.
 func (c *lazyContext) Err() error {
-	c.mu.Lock()
-	quiet := c.child == nil && !c.ended && (c.deadline.IsZero() || time.Now().Before(c.deadline))
-	c.mu.Unlock()
-	if quiet {
-		return c.parent.Err()
+	late := !c.deadline.IsZero() && !time.Now().Before(c.deadline)
+	if late || c.ended.Load() || c.child.Load() != nil {
+		return c.real().Err()
 	}
-	return c.real().Err()
+	return c.parent.Err()
 }
 
 // Value asks the child where there is one, so that the context package finds
 // it, and the cause of its end, below this type.
 func (c *lazyContext) Value(key any) any {
-	c.mu.Lock()
-	child := c.child
-	c.mu.Unlock()
-	if child != nil {
+	if child := c.child.Load(); child != nil {
 		return child.Value(key)
 	}
 	return c.parent.Value(key)
@@ -58,33 +59,40 @@ func (c *lazyContext) Value(key any) any {
 // end ends the context with a cause; nil stands for context.Canceled. Only the
 // first call counts.
 func (c *lazyContext) end(cause error) {
-	c.mu.Lock()
-	if c.ended {
+	if cause != nil {
+		c.mu.Lock()
+		if !c.ended.Load() {
+			c.cause = cause
+		}
 		c.mu.Unlock()
-		return
 	}
-	c.ended, c.cause = true, cause
-	stop := c.stop
-	c.mu.Unlock()
-	if stop != nil {
-		stop(cause)
+	c.ended.Store(true)
+	if child := c.child.Load(); child != nil {
+		child.stop(cause)
 	}
 }
 
+// real returns the child, which it makes when there is none. Whoever makes it
+// looks at ended after it is there, and whoever ends looks for it after ended
+// is set: one of the two stops it.
 func (c *lazyContext) real() context.Context {
+	if child := c.child.Load(); child != nil {
+		return child
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.child != nil {
-		return c.child
+	if child := c.child.Load(); child != nil {
+		return child
 	}
-	child, stop := context.WithCancelCause(c.parent)
+	ctx, stop := context.WithCancelCause(c.parent)
 	if !c.deadline.IsZero() {
 		cancel, free := stop, context.CancelFunc(nil)
-		child, free = context.WithDeadline(child, c.deadline)
+		ctx, free = context.WithDeadline(ctx, c.deadline)
 		stop = func(cause error) { cancel(cause); free() }
 	}
-	c.child, c.stop = child, stop
-	if c.ended {
+	child := &realContext{Context: ctx, stop: stop}
+	c.child.Store(child)
+	if c.ended.Load() {
 		stop(c.cause)
 	}
 	return child

@@ -23,9 +23,12 @@ type SessionOptions struct {
 	// Readmit. It is called from any goroutine and must not block. Required.
 	Again func(t *Ticket)
 
-	// Limit is when the caller has to answer: no lease reaches past it (but
-	// for the skew), and no settlement is waited for after it. Defaults to
-	// none.
+	// Deadline is when the caller will be stopped: no lease reaches past it,
+	// but for the skew. Defaults to none.
+	Deadline time.Time
+
+	// Limit is when the caller has to answer: no settlement is waited for
+	// after it. Defaults to none.
 	Limit time.Time
 }
 
@@ -40,6 +43,7 @@ type Session struct {
 	mu       sync.Mutex
 	leases   []*Ticket          // won; those settled since are dropped at the next beat
 	beat     *time.Timer        // set while leases are kept alive
+	due      time.Time          // of the next beat; zero while one is under way
 	stopBeat context.CancelFunc // ends an extend under way
 	closed   bool
 
@@ -64,7 +68,7 @@ func (s *Session) Admit(recs []*consumer.Record, first int) []Ticket {
 	}
 	if s.g == nil {
 		for i := range ts {
-			ts[i].state = ready
+			ts[i].to(ready)
 		}
 		return ts
 	}
@@ -75,11 +79,14 @@ func (s *Session) Admit(recs []*consumer.Record, first int) []Ticket {
 // Readmit tries once more with a ticket that was told to Again.
 func (s *Session) Readmit(t *Ticket) {
 	t.mu.Lock()
-	if t.state == following {
-		t.state = fresh
+	follows := t.is(following)
+	if follows {
+		t.to(fresh)
 	}
 	t.mu.Unlock()
-	s.lead(t)
+	if follows { // was not skipped meanwhile
+		s.lead(t)
+	}
 }
 
 // Enter says that the calling goroutine is about to handle tickets, and Leave
@@ -145,14 +152,17 @@ func (s *Session) admit(ts []Ticket) {
 	s.g.warnRetention(s.ctx)
 	sc := s.g.scratch()
 	defer s.g.recycle(sc)
+	now := MillisOf(time.Now())
+	lease := s.g.lease(now, s.o.Deadline)
 	for i := range ts {
+		ts[i].leaseEnd = lease
 		if err := ts[i].identify(&sc.keys); err != nil {
 			ts[i].reject(err)
 		}
 	}
 	s.g.mu.Lock()
 	for i := range ts {
-		if ts[i].state == fresh && ts[i].takeOff() {
+		if ts[i].at() == fresh && ts[i].takeOff() {
 			sc.leaders = append(sc.leaders, &ts[i])
 		}
 	}
@@ -162,14 +172,15 @@ func (s *Session) admit(ts []Ticket) {
 			ts[i].busy(ts[i].twinLease)
 		}
 	}
-	s.claim(sc)
+	s.claim(sc, now)
 }
 
 // lead gives one ticket a new try.
 func (s *Session) lead(t *Ticket) {
-	if t.state != fresh {
-		return // settled meanwhile
-	}
+	now := MillisOf(time.Now())
+	t.mu.Lock()
+	t.leaseEnd = s.g.lease(now, s.o.Deadline)
+	t.mu.Unlock()
 	s.g.mu.Lock()
 	leads := t.takeOff()
 	s.g.mu.Unlock()
@@ -180,23 +191,19 @@ func (s *Session) lead(t *Ticket) {
 		sc := s.g.scratch()
 		defer s.g.recycle(sc)
 		sc.leaders = append(sc.leaders, t)
-		s.claim(sc)
+		s.claim(sc, now)
 	}
 }
 
-// claim asks the store for the keys of the leaders in one call.
-func (s *Session) claim(sc *scratch) {
+// claim asks the store for the keys of the leaders in one call. Their leases
+// were counted from now, before anybody could know them.
+func (s *Session) claim(sc *scratch, now Millis) {
 	if len(sc.leaders) == 0 {
 		return
 	}
 	owners := newOwners()
-	now := MillisOf(time.Now())
-	lease := s.g.lease(now, s.o.Limit)
 	for _, t := range sc.leaders {
 		t.owner = owners.next()
-		t.mu.Lock()
-		t.leaseEnd = lease
-		t.mu.Unlock()
 		sc.ops = append(sc.ops, t.claimOp(now))
 	}
 	won := false
@@ -204,7 +211,7 @@ func (s *Session) claim(sc *scratch) {
 		won = sc.leaders[i].claimed(&v) || won
 	}
 	if won {
-		s.keepAlive(sc.leaders)
+		s.keepAlive(sc.leaders, now)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 const (
 	settleBackoff = 50 * time.Millisecond
+	settleDoubles = 5 // the wait between two tries stays below a second
 	releaseTries  = 3
 	maxErrorText  = 200 // bytes of an error that are kept in the row
 )
@@ -19,7 +20,6 @@ const (
 type settlement struct {
 	kind    OpKind
 	cause   error // what a release tells
-	skip    bool  // the handler was not started, by decision of the batch
 	tracked bool  // the session waits for the answer
 	tries   int
 	until   time.Time
@@ -31,11 +31,11 @@ type settlement struct {
 // for that only outside of Enter and Leave.
 func (t *Ticket) Settle(err error) {
 	t.mu.Lock()
-	if t.state != running && t.state != ready {
+	if t.at() != running && t.at() != ready {
 		t.mu.Unlock()
 		return
 	}
-	t.state = settling
+	t.to(settling)
 	late := t.abandoned
 	t.mu.Unlock()
 	switch {
@@ -53,17 +53,18 @@ func (t *Ticket) Settle(err error) {
 // It reports whether that was so. Settled is told err.
 func (t *Ticket) Skip(err error) bool {
 	t.mu.Lock()
-	state := t.state
+	state := t.at()
 	if state == ready {
-		t.state = settling
+		t.to(settling)
 	}
 	t.mu.Unlock()
 	switch {
 	case state == following, state == ready && t.s.g == nil:
 		t.report(err)
 	case state == ready:
-		t.cause, t.skip = err, true
-		t.send(OpRelease, false)
+		t.cause = err
+		t.prepare(OpRelease, false)
+		t.s.g.comb.gather(t.entry())
 	default:
 		return false
 	}
@@ -75,7 +76,7 @@ func (t *Ticket) Skip(err error) bool {
 // the handler ends well before another worker took over.
 func (t *Ticket) Abandon(err error) bool {
 	t.mu.Lock()
-	if t.state != running || t.abandoned {
+	if t.at() != running || t.abandoned {
 		t.mu.Unlock()
 		return false
 	}
@@ -87,7 +88,9 @@ func (t *Ticket) Abandon(err error) bool {
 	}
 	if t.s.g != nil {
 		for _, f := range t.leave() {
-			f.busy(lease)
+			if f.unfollow() {
+				f.busy(t.s.g.twinUntil(lease))
+			}
 		}
 	}
 	t.s.o.Settled(t, err)
@@ -106,14 +109,23 @@ func (t *Ticket) op() Op {
 // forget releases a claim that stayed undecided, in case it was applied. The
 // record's outcome does not wait for it, but the session does.
 func (t *Ticket) forget(err error) {
-	f := &Ticket{s: t.s, rec: t.rec, key: t.key, owner: t.owner, state: settled}
+	f := &Ticket{s: t.s, rec: t.rec, key: t.key, owner: t.owner}
+	f.to(settled) // it has no outcome of its own
 	f.cause = err
-	f.send(OpRelease, false)
+	f.prepare(OpRelease, false)
+	f.s.g.comb.gather(f.entry())
 }
 
-// send hands the ticket's operation to the combiner, detached from the batch's context. A late
-// one, of a handler that was abandoned, is nobody's to wait for.
+// send hands the ticket's operation to the combiner, detached from the
+// batch's context.
 func (t *Ticket) send(kind OpKind, late bool) {
+	t.prepare(kind, late)
+	t.s.g.comb.settle(t.entry())
+}
+
+// prepare makes kind the operation that ends t. A late one, of a handler that
+// was abandoned, is nobody's to wait for.
+func (t *Ticket) prepare(kind OpKind, late bool) {
 	t.kind = kind
 	now := time.Now()
 	t.until, t.retain = now.Add(t.s.g.o.SettleTimeout), MillisOf(now).Add(t.s.g.o.Retention)
@@ -124,7 +136,6 @@ func (t *Ticket) send(kind OpKind, late bool) {
 		t.tracked = true
 		t.s.open.Add(1)
 	}
-	t.s.g.comb.settle(t.entry())
 }
 
 func (t *Ticket) entry() entry {
@@ -138,7 +149,7 @@ func (t *Ticket) answered(vs []Verdict) {
 	v := &vs[0]
 	if v.Outcome == Undecided {
 		t.tries++
-		wait := backoff(settleBackoff, t.tries)
+		wait := backoff(settleBackoff, min(t.tries, settleDoubles))
 		more := t.kind == OpComplete || t.tries < releaseTries
 		if more && time.Until(t.until) > wait {
 			time.AfterFunc(wait, func() { t.s.g.comb.settle(t.entry()) })

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/onlyonce-go/onlyonce/consumer"
@@ -12,7 +13,7 @@ import (
 
 // ticketState says where a ticket stands. It only moves forward, but for a
 // follower that gets a try of its own.
-type ticketState uint8
+type ticketState uint32
 
 const (
 	fresh     ticketState = iota
@@ -40,8 +41,9 @@ type Ticket struct {
 	claims      int32
 	failures    int32
 
+	state atomic.Uint32 // a ticketState; written under mu once others know the ticket
+
 	mu        sync.Mutex
-	state     ticketState
 	ran       bool // the handler was called
 	abandoned bool // reported as failed while the handler runs
 	lost      bool // the lease is known to be lost
@@ -64,11 +66,18 @@ func (t *Ticket) Number() int { return t.number }
 // Ready reports whether the record may be handled.
 func (t *Ticket) Ready() bool { return t.is(ready) }
 
-func (t *Ticket) is(state ticketState) bool {
+// Ran reports whether the handler was called.
+func (t *Ticket) Ran() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.state == state
+	return t.ran
 }
+
+func (t *Ticket) is(state ticketState) bool { return t.at() == state }
+
+func (t *Ticket) at() ticketState { return ticketState(t.state.Load()) }
+
+func (t *Ticket) to(state ticketState) { t.state.Store(uint32(state)) }
 
 // identify makes the key and the fingerprint, once and for all. They are the
 // user's functions: a panic in them fails this record alone.
@@ -105,13 +114,13 @@ func (t *Ticket) claimed(v *Verdict) bool {
 	case Won:
 		t.fence, t.claims, t.failures = v.Row.Fence, v.Row.Claims, v.Row.Failures
 		t.mu.Lock()
-		t.state = ready
+		t.to(ready)
 		t.leaseEnd = max(t.leaseEnd, v.Row.LeaseEnd)
 		t.mu.Unlock()
 		if t.s.observed() {
 			t.s.observe(consumer.Claimed{
 				Record: t.rec, Key: string(t.key), Fence: t.fence,
-				Claims: int(t.claims), Failures: int(t.failures), TookOver: v.Prior == Processing,
+				Claims: int(t.claims), Failures: int(t.failures), TookOver: v.Prior == Processing && t.claims > 1, // not from itself
 			})
 		}
 		return true
@@ -200,23 +209,23 @@ func (t *Ticket) start() error {
 	if t.s.ctx.Err() != nil {
 		return context.Cause(t.s.ctx)
 	}
-	if t.s.g != nil {
-		t.mu.Lock()
-		left := t.leaseEnd.Sub(MillisOf(time.Now()))
-		t.mu.Unlock()
-		if left < t.s.g.o.Skew {
-			t.s.extend(t.s.ctx, []*Ticket{t})
-		}
-	}
 	t.mu.Lock()
+	if t.s.g != nil && t.leaseEnd.Sub(MillisOf(time.Now())) < t.s.g.o.Skew {
+		t.mu.Unlock()
+		t.s.extend(t.s.ctx, []*Ticket{t})
+		t.mu.Lock()
+	}
 	defer t.mu.Unlock()
 	switch {
-	case t.lost:
+	case t.s.ctx.Err() != nil: // once more, with t.mu held: Abandon finds all that run
+		return context.Cause(t.s.ctx)
+	case t.lost, t.s.g != nil && t.leaseEnd.Sub(MillisOf(time.Now())) < t.s.g.o.Skew: // the extend was as slow
 		return ErrLeaseLost
-	case t.state != ready:
+	case t.at() != ready:
 		return errGivenUp
 	}
-	t.state, t.ran = running, true
+	t.to(running)
+	t.ran = true
 	t.ctx.parent, t.ctx.ticket = t.s.ctx, t
 	return nil
 }
@@ -228,11 +237,11 @@ var errGivenUp = errors.New("dedupe: the record was given up")
 // report ends the ticket: its outcome is told, and its twins are.
 func (t *Ticket) report(err error) {
 	t.mu.Lock()
-	if t.state == settled {
+	if t.at() == settled {
 		t.mu.Unlock()
 		return
 	}
-	t.state = settled
+	t.to(settled)
 	told := t.abandoned
 	t.mu.Unlock()
 	if t.s.g != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -66,7 +67,8 @@ func (c command) parse(args []string, getenv func(string) string) (settings, err
 		if errors.Is(err, flag.ErrHelp) {
 			return s, err
 		}
-		return s, usagef("%s (see %s %s --help)", strings.ReplaceAll(err.Error(), " -", " --"), program, c.name)
+		dashes := strings.NewReplacer("flag -", "flag --", "for -", "for --", "defined: -", "defined: --", "argument: -", "argument: --")
+		return s, usagef("%s (see %s %s --help)", dashes.Replace(err.Error()), program, c.name)
 	}
 	if fs.NArg() > 0 {
 		return s, usagef("unexpected argument %q: flags begin with -- (see %s %s --help)", fs.Arg(0), program, c.name)
@@ -101,5 +103,5 @@ func printOverview(w io.Writer) {
 }
 
 func writeLines(w io.Writer, lines ...string) {
-	io.WriteString(w, strings.Join(lines, "\n")+"\n")
+	fmt.Fprintln(w, strings.Join(lines, "\n"))
 }

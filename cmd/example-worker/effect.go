@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"sync/atomic"
 
@@ -32,7 +31,7 @@ func logWork(log *zap.Logger) consumer.Handler {
 // body, which is the whole effect or none of it.
 type effect struct {
 	url    string
-	client *http.Client
+	client http.RoundTripper // follows no redirect: elsewhere is not where the effect was to happen
 }
 
 // newEffect returns an effect that keeps a connection for each handler.
@@ -42,11 +41,7 @@ func newEffect(target string, concurrency int) *effect {
 		t = d.Clone()
 	}
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, concurrency
-	return &effect{url: target, client: &http.Client{
-		Transport: t,
-		// Somewhere else is not where the effect was to happen.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	return &effect{url: target, client: t}
 }
 
 // HandleRecord posts the body. The key goes with it, the same for every
@@ -66,14 +61,15 @@ func (e *effect) HandleRecord(ctx context.Context, rec *consumer.Record) error {
 		req.Header.Set("Idempotency-Key", c.Key)
 		req.Header.Set("Fencing-Token", strconv.FormatInt(c.Fence, 10))
 	}
-	resp, err := e.client.Do(req)
+	if u := req.URL.User; u != nil {
+		password, _ := u.Password()
+		req.SetBasicAuth(u.Username(), password)
+	}
+	resp, err := e.client.RoundTrip(req)
 	if err != nil {
-		if ue, ok := errors.AsType[*url.Error](err); ok {
-			err = ue.Err // the URL is known and may hold a secret
-		}
 		return fmt.Errorf("effect: no answer: %w", err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	// The connection can be used again once the body was read. The answer
 	// counts even when its body breaks off.
 	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)

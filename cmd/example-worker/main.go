@@ -42,9 +42,14 @@ func (e usageError) Error() string { return string(e) }
 // usagef makes a usageError.
 func usagef(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
 
-// errLoss says that the demo ended and its result is not what it should be;
-// the result has been shown.
-var errLoss = errors.New("orders were lost or doubled")
+var (
+	// errLoss says that the demo ended and its result is not what it should
+	// be; the result has been shown.
+	errLoss = errors.New("orders were lost or doubled")
+
+	// errInterrupted says that a person or the system ended the command.
+	errInterrupted = errors.New("interrupted")
+)
 
 // run runs the command that args name and returns the exit code.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
@@ -60,7 +65,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if _, usage := errors.AsType[usageError](err); usage {
 		return exitUsage
 	}
-	if errors.Is(err, context.Canceled) {
+	if errors.Is(err, errInterrupted) {
 		return exitInterrupted
 	}
 	return exitFailed

@@ -24,8 +24,8 @@ const (
 	sourceSQSEventBridge source = "sqs+eventbridge"
 )
 
-// sources returns what this build can read.
-func sources() []string {
+// sourceNames returns what this build can read.
+func sourceNames() []string {
 	return []string{string(sourceSQS), string(sourceEventBridge), string(sourceSQSEventBridge)}
 }
 
@@ -39,12 +39,12 @@ func laterSources() []string {
 
 func parseSource(text string) (source, error) {
 	switch {
-	case slices.Contains(sources(), text):
+	case slices.Contains(sourceNames(), text):
 		return source(text), nil
 	case slices.Contains(laterSources(), text):
-		return "", fmt.Errorf("not in this build yet; available: %s", strings.Join(sources(), ", "))
+		return "", fmt.Errorf("not in this build yet; available: %s", strings.Join(sourceNames(), ", "))
 	}
-	return "", fmt.Errorf("want one of %s", strings.Join(sources(), ", "))
+	return "", fmt.Errorf("want one of %s", strings.Join(sourceNames(), ", "))
 }
 
 // replays tells whether records of the source can name an EventBridge replay.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -72,13 +73,16 @@ func (s *Store) commit(groups []*group) error {
 }
 
 // view and update are bbolt's with its panics, which it uses for damaged
-// pages, as errors. bbolt has rolled back when they pass here.
+// pages, and the faults of following what such a page says, as errors. bbolt
+// has rolled back when they pass here.
 func (s *Store) view(f func(*bbolt.Tx) error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer recovered(&err)
 	return s.db.View(f)
 }
 
 func (s *Store) update(f func(*bbolt.Tx) error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer recovered(&err)
 	return s.db.Update(f)
 }

@@ -10,6 +10,11 @@
 // or the machine therefore never takes back an answer, as far as the disk
 // keeps what it acknowledged. Crash safety of the file itself is bbolt's.
 //
+// A file that lost its end is refused with [ErrFormat], and damage that is met
+// later ends in [ErrFailed]. A row has a checksum and is never read as another;
+// bbolt's pages have none, so what a disk silently changes in one of them can
+// hide rows.
+//
 // # Cost
 //
 // Calls that wait at the same time share one transaction and its syncs; none

@@ -23,7 +23,7 @@ func ExampleOpen() {
 	for _, worker := range []byte{1, 2} { // the second one after a restart
 		store, err := boltdedupe.Open(path, boltdedupe.Options{})
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		claim := dedupe.Op{
 			Kind:      dedupe.OpClaim,
@@ -36,11 +36,11 @@ func ExampleOpen() {
 		done.Kind = dedupe.OpComplete
 		verdicts, err := store.Apply(context.Background(), []dedupe.Op{claim, done})
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		fmt.Println(verdicts[0].Outcome, verdicts[1].Outcome)
 		if err := store.Close(); err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 	}
 	// Output:

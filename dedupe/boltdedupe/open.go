@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -71,7 +72,10 @@ func (s *Store) open(o Options) (err error) {
 		},
 	})
 	if err != nil {
-		return err
+		if _, system := errors.AsType[syscall.Errno](err); system || errors.Is(err, bolterrors.ErrTimeout) {
+			return err
+		}
+		return foreignError(err.Error()) // what is left is about what the file holds
 	}
 	empty, err := s.check()
 	if err != nil {
@@ -143,9 +147,6 @@ func openError(path string, err error) error {
 		return fmt.Errorf("%w: %s", ErrLocked, path)
 	case ok:
 		return fmt.Errorf("%w: %s: %w", ErrFormat, path, foreign)
-	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum),
-		errors.Is(err, bolterrors.ErrVersionMismatch):
-		return fmt.Errorf("%w: %s: %w", ErrFormat, path, err)
 	}
 	if pe, ok := errors.AsType[*fs.PathError](err); ok && pe.Path == path {
 		err = pe.Err // the path once is enough

@@ -102,12 +102,14 @@ func (j *journal) ran() []string {
 // idsOf returns the messageIds of a payload.
 func idsOf(t testing.TB, payload []byte) (ids []string) {
 	t.Helper()
-	var e events.SQSEvent
+	var e struct {
+		Records []struct{ MessageID string }
+	}
 	if err := json.Unmarshal(payload, &e); err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range e.Records {
-		ids = append(ids, m.MessageId)
+		ids = append(ids, m.MessageID)
 	}
 	return ids
 }

@@ -193,6 +193,9 @@ func (r *reader) body(e *element) error {
 // finish makes the record.
 func (r *reader) finish(e *element) message {
 	e.need("eventSourceARN", seenARN)
+	if e.raw.EventSourceARN == "" {
+		e.bad("eventSourceARN", "want a string that is not empty")
+	}
 	e.need("body", seenBody)
 	m, rec := &e.message, &e.rec
 	rec.ID, rec.MessageID, rec.Source = e.id, e.id, e.raw.EventSourceARN

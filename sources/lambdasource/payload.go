@@ -73,7 +73,7 @@ func shape(payload []byte) string {
 		return "an empty payload"
 	}
 	value := jsontext.Value(payload)
-	if !value.IsValid(lax...) {
+	if !value.IsValid(lax()) {
 		return "no JSON"
 	}
 	switch kind := value.Kind(); kind {
@@ -91,7 +91,7 @@ func shape(payload []byte) string {
 // shapeOfObject tells objects apart by their members.
 func shapeOfObject(payload []byte) string {
 	got := anObject
-	dec := jsontext.NewDecoder(bytes.NewBuffer(payload), lax...)
+	dec := jsontext.NewDecoder(bytes.NewBuffer(payload), lax())
 	_, err := dec.ReadToken()
 	for err == nil && dec.PeekKind() != jsontext.KindEndObject {
 		var name jsontext.Token

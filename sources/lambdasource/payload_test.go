@@ -115,6 +115,7 @@ func TestSQSBrokenRecord(t *testing.T) {
 		{"no time", `"1795263775000"`, `"2026-11-21"`, "SentTimestamp", sources.ErrBadMember},
 		{"text for message attributes", `"messageAttributes":{"k":{"stringValue":"v","stringListValues":[],"binaryListValues":[],"dataType":"String"}}`, `"messageAttributes":"k"`, "messageAttributes", sources.ErrBadMember},
 		{"text for a message attribute", `{"stringValue":"v","stringListValues":[],"binaryListValues":[],"dataType":"String"}`, `"v"`, "messageAttributes", sources.ErrBadMember},
+		{"null for a message attribute", `{"stringValue":"v","stringListValues":[],"binaryListValues":[],"dataType":"String"}`, `null`, "messageAttributes", sources.ErrBadMember},
 		{"number for a text", `"v"`, `1`, "messageAttributes", sources.ErrBadMember},
 		{"half a pair in a text", `"v"`, `"\ud800"`, "messageAttributes", sources.ErrBadMember},
 		{"two texts", `"v"`, `"v","stringValue":"w"`, "messageAttributes", sources.ErrBadMember},

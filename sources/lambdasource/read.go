@@ -7,6 +7,7 @@ import (
 	"io"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/onlyonce-go/onlyonce/batch"
@@ -14,7 +15,9 @@ import (
 
 // lax reads whatever is JSON at all. What is wrong inside a record must not
 // keep the others from being read; the reader looks for it by itself.
-var lax = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+func lax() jsontext.Options {
+	return json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
 
 // reader reads the payload of an SQS event source mapping, in one pass.
 type reader struct {
@@ -30,7 +33,7 @@ type reader struct {
 // readEvent returns the messages of a payload, the broken ones included. The
 // error is a [PayloadError].
 func readEvent(payload []byte) ([]message, error) {
-	r := reader{payload: payload, dec: jsontext.NewDecoder(bytes.NewBuffer(payload), lax...)}
+	r := reader{payload: payload, dec: jsontext.NewDecoder(bytes.NewBuffer(payload), lax())}
 	if err := r.event(); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package lambdasource
 import (
 	"context"
 	"errors"
+	"iter"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/go-json-experiment/json/jsontext"
@@ -50,7 +51,11 @@ func (h *SQSHandler) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	failures := h.handle(ctx, ms)
+	recs := make([]*consumer.Record, len(ms))
+	for i := range ms {
+		recs[i] = &ms[i].rec
+	}
+	failures := failuresOf(ms, h.batch.Process(ctx, recs))
 	if len(ms) > 0 && len(failures) == len(ms) && !h.reportAll {
 		return nil, allFailed(failures)
 	}
@@ -60,21 +65,20 @@ func (h *SQSHandler) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 // errNoOutcome is the failure of a record that its batch did not report.
 var errNoOutcome = errors.New("lambdasource: the batch ended without an outcome")
 
-// handle runs the records and returns those that failed, in the order of the
-// payload. Each one has failed until the batch says that it is done.
-func (h *SQSHandler) handle(ctx context.Context, ms []message) []RecordError {
-	recs := make([]*consumer.Record, len(ms))
+// failuresOf returns the records that failed, in the order of the payload.
+// Each one has failed until its outcome says that it is done.
+func failuresOf(ms []message, outcomes iter.Seq2[*consumer.Record, error]) []RecordError {
+	errs := make([]error, len(ms))
 	place := make(map[*consumer.Record]int, len(ms)) // handlers may change what a record says of itself
-	outcomes := make([]error, len(ms))
 	for i := range ms {
-		recs[i], outcomes[i] = &ms[i].rec, errNoOutcome
-		place[recs[i]] = i
+		errs[i] = errNoOutcome
+		place[&ms[i].rec] = i
 	}
-	for rec, err := range h.batch.Process(ctx, recs) {
-		outcomes[place[rec]] = err
+	for rec, err := range outcomes {
+		errs[place[rec]] = err
 	}
 	var failures []RecordError
-	for i, err := range outcomes {
+	for i, err := range errs {
 		if err != nil {
 			failures = append(failures, RecordError{ID: ms[i].id, Err: err})
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/onlyonce-go/onlyonce/consumer"
 	"github.com/onlyonce-go/onlyonce/dedupe"
@@ -28,6 +29,14 @@ func TestSQSPartial(t *testing.T) {
 	response, err := h.Invoke(t.Context(), []byte(`{"Records":[]}`))
 	if err != nil || string(response) != `{"batchItemFailures":[]}` {
 		t.Errorf("empty batch: %s, %v, want an empty list", response, err)
+	}
+}
+
+// A record of which nothing was heard has failed.
+func TestSQSNoOutcome(t *testing.T) {
+	const want = `{"batchItemFailures":[{"itemIdentifier":"b"},{"itemIdentifier":"c"}]}`
+	if got := lambdasource.Response(batchOf(t, "a", "b", "c"), 1); got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
@@ -185,5 +194,23 @@ func TestConstructors(t *testing.T) {
 			}()
 			make()
 		}()
+	}
+}
+
+// lambda.Start takes the handlers as they are: payload and response pass
+// through untouched.
+func TestLambdaStart(t *testing.T) {
+	for name, h := range map[string]lambda.Handler{
+		string(batchOf(t, "a")): lambdasource.SQS(nil, new(journal)),
+		event:                   lambdasource.EventBridge(nil, new(journal)),
+	} {
+		direct, err := h.Invoke(t.Context(), []byte(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		through, err := lambda.NewHandler(h).Invoke(t.Context(), []byte(name))
+		if err != nil || string(through) != string(direct) {
+			t.Errorf("%s: through the runtime %s, %v, want %s", name, through, err, direct)
+		}
 	}
 }

@@ -35,7 +35,7 @@ type AsyncOptions struct {
 
 // An AsyncFailure is an event that was given up.
 type AsyncFailure struct {
-	Payload   []byte
+	Payload   []byte // the event, as it was given to Deliver
 	Err       error  // the failure of the last attempt
 	Condition string // RetriesExhausted or EventAgeExceeded, as in a destination record
 	Attempts  int    // how often the function was tried
@@ -47,7 +47,8 @@ type Async struct {
 	opts AsyncOptions
 }
 
-// NewAsync panics on options that AWS would not accept.
+// NewAsync returns an Async that has delivered nothing yet. It panics on
+// options that AWS would not accept.
 func NewAsync(opts AsyncOptions) *Async {
 	if opts.Timeout == 0 {
 		opts.Timeout = defaultTimeout

@@ -50,9 +50,9 @@ type FunctionError struct {
 
 // A StackFrame is one call of a function's stack.
 type StackFrame struct {
-	Path  string `json:"path"`
-	Line  int    `json:"line"`
-	Label string `json:"label"`
+	Path  string `json:"path"`  // the source file, empty when the runtime sent plain text
+	Line  int    `json:"line"`  // the line in it, from 1
+	Label string `json:"label"` // the function, or the runtime's plain text
 }
 
 // Error returns type and message.

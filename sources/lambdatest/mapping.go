@@ -11,7 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// A QueueClient is the part of *sqs.Client that a [Mapping] needs.
+// A QueueClient is the part of *sqs.Client that a [Mapping] needs. Its methods
+// behave as the client's do; a Mapping calls them from several goroutines at
+// once.
 type QueueClient interface {
 	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
 	DeleteMessageBatch(context.Context, *sqs.DeleteMessageBatchInput, ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)

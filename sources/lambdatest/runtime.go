@@ -73,7 +73,7 @@ type Runtime struct {
 }
 
 // NewRuntime returns a runtime that has not started its process. It panics when
-// a required option is missing.
+// a required option is missing or a number is negative.
 func NewRuntime(opts RuntimeOptions) *Runtime {
 	if opts.Path == "" {
 		panic("lambdatest: RuntimeOptions.Path is required")

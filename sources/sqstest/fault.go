@@ -27,7 +27,7 @@ type Request struct {
 
 // Entry is one message of a [Request].
 type Entry struct {
-	// ID is the caller's id of a batch entry.
+	// ID is the caller's id of a batch entry, empty outside of batches.
 	ID string
 	// MessageID is the id of the message that the receipt handle names; empty
 	// in sends and for handles this server did not make.
@@ -78,7 +78,8 @@ type Action struct {
 // was applied.
 func (a Action) lost() bool { return a.DropResponse || a.CorruptMD5 || a.Truncate }
 
-// Fault installs f for the requests that follow; nil removes it.
+// Fault installs f for the requests that follow, in the place of an earlier
+// one; nil removes it. A new server has none.
 func (s *Server) Fault(f FaultFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

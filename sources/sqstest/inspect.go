@@ -8,9 +8,9 @@ import (
 // Stats counts the messages of a queue. Surplus deliveries that the Duplicate
 // and Redeliver faults have pending are counted.
 type Stats struct {
-	Visible  int
-	InFlight int
-	Delayed  int
+	Visible  int // messages that a receive can return
+	InFlight int // messages that were received and whose visibility timeout runs
+	Delayed  int // messages that nobody has received because their delay runs
 }
 
 // Total is the number of messages in the queue.
@@ -26,13 +26,21 @@ func (s *Server) Stats(queueName string) Stats {
 
 // Message is a message as it lies in a queue.
 type Message struct {
-	ID              string
-	Body            string
-	GroupID         string
+	// ID is the MessageId that the server gave it.
+	ID string
+	// Body is its text, as it was sent.
+	Body string
+	// GroupID is the MessageGroupId it was sent with, empty without one.
+	GroupID string
+	// DeduplicationID is the MessageDeduplicationId it was sent with or, under
+	// ContentBasedDeduplication, the hash of its body; empty without either.
+	// A dead letter in a FIFO queue has its ID here.
 	DeduplicationID string
 	// SequenceNumber is empty on standard queues.
 	SequenceNumber string
-	ReceiveCount   int
+	// ReceiveCount is how often it was received, 0 before the first receive. A
+	// dead letter keeps that of its source.
+	ReceiveCount int
 	// Sent is the time of the SentTimestamp attribute.
 	Sent time.Time
 	// SourceARN is the queue that a dead letter comes from.

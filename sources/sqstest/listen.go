@@ -20,7 +20,9 @@ type listener struct {
 }
 
 // Start listens on a free port of 127.0.0.1, for clients in other processes
-// and for tests of the transport, until [Server.Close].
+// and for tests of the transport, until [Server.Close]. It returns the base URL
+// for clients, and an error when the server is started already or no port can
+// be had.
 func (s *Server) Start() (url string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -48,7 +50,7 @@ func (s *Server) Start() (url string, err error) {
 
 // Close ends what Start began and breaks the connections it has. Queues stay
 // as they are, and the server can be started again. Closing a server that is
-// not started does nothing.
+// not started does nothing. The error is that of the listener, if it had one.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	l := s.listener
@@ -63,7 +65,8 @@ func (s *Server) Close() error {
 }
 
 // TCPClient returns a real SQS client that calls the server over TCP, through
-// a [BodyBufferingClient]. It panics unless the server is started.
+// a [BodyBufferingClient]. optFns change its options as those of
+// [Server.Client] do. It panics unless the server is started.
 func (s *Server) TCPClient(optFns ...func(*sqs.Options)) *sqs.Client {
 	s.mu.Lock()
 	l := s.listener

@@ -104,7 +104,8 @@ func New(opts Options) *Server {
 // Handler returns the server as an HTTP handler for a listener of the caller.
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }
 
-// Client returns a real SQS client that calls the server in process.
+// Client returns a real SQS client that calls the server in process. optFns
+// change its options after the server has set what it needs.
 func (s *Server) Client(optFns ...func(*sqs.Options)) *sqs.Client {
 	return newClient(inProcess, s.HTTPClient(), optFns)
 }

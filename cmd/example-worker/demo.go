@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/onlyonce-go/onlyonce/sources/lambdatest"
+	"github.com/onlyonce-go/onlyonce/sources/sqstest"
+)
+
+// runDemo makes the demo's world, lets it run, and judges it.
+func runDemo(ctx context.Context, p process, s settings) error {
+	folder, err := os.MkdirTemp("", program+"-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(folder) }() // what is left is in the folder for temporary files
+	if s.store == (storeRef{}) {
+		s.store = storeRef{kind: "bolt", path: filepath.Join(folder, "store.db")}
+	}
+	// The worker opens the store in its own process; a mistake is told here.
+	_, closer, err := s.store.open()
+	if err != nil {
+		return err
+	}
+	if err := closer.Close(); err != nil {
+		return err
+	}
+	out := p.stdout
+	if s.json {
+		out = p.stderr
+	}
+	show := newProgress(out, s.messages, p.getenv)
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program, to start it as the worker: %w", err)
+	}
+	d, err := newDemo(ctx, s, self, p.stderr)
+	if err != nil {
+		return err
+	}
+	err = d.run(ctx, show)
+	show.end()
+	if err != nil {
+		return err
+	}
+	r := d.result()
+	r.print(out, s)
+	if s.json {
+		if err := r.printJSON(p.stdout); err != nil {
+			return err
+		}
+	}
+	if !r.good() {
+		return errLoss
+	}
+	return nil
+}
+
+// demo is a queue, a Lambda function and a ledger, and what happens to them.
+type demo struct {
+	s       settings
+	luck    luck
+	queue   *sqstest.Server
+	ledger  *ledger
+	server  *ledgerServer
+	log     *workerLog
+	runtime *lambdatest.Runtime
+	mapping *lambdatest.Mapping
+	sender  *producer
+
+	sent    atomic.Bool  // by the producer, everything
+	dropped atomic.Int64 // answers of batches
+	acked   atomic.Int64 // messages deleted from the queue
+	refused atomic.Int64 // invocations in a row whose process ended by itself
+	began   time.Time
+	took    time.Duration
+}
+
+// newDemo makes everything and starts the ledger, which run ends. self is this
+// program, to be run as the worker.
+func newDemo(ctx context.Context, s settings, self string, stderr io.Writer) (*demo, error) {
+	d := &demo{s: s, luck: luck{s.seed, s.duplicates, s.failures}, log: &workerLog{to: stderr, from: s.logLevel}}
+	d.ledger = newLedger(s.messages, d.luck)
+	d.queue = sqstest.New(sqstest.Options{
+		Seed: s.seed, Duplicate: s.duplicates / 2, Redeliver: s.duplicates / 10, Reorder: true, HistorySize: -1,
+	})
+	url := d.queue.CreateQueue(demoQueue, map[string]string{"VisibilityTimeout": demoVisibility})
+	var err error
+	d.server, err = startLedger(ctx, d.ledger, func() { d.runtime.Kill() })
+	if err != nil {
+		return nil, fmt.Errorf("start the ledger: %w", err)
+	}
+	d.runtime = lambdatest.NewRuntime(lambdatest.RuntimeOptions{
+		Path: self, Args: workerArgs(s, d.server.url),
+		MaxConcurrency: demoInvocations, Timeout: demoTimeout, Stderr: d.log,
+	})
+	d.mapping = lambdatest.NewMapping(lambdatest.MappingOptions{
+		Queue: d.queue.Client(), QueueURL: url, Function: d.runtime,
+		ReportBatchItemFailures: true, BatchSize: demoBatch, Concurrency: demoInvocations, Timeout: demoTimeout,
+		Fault: d.fault, Observe: d.observe,
+	})
+	d.sender = &producer{
+		client: d.queue.Client(), url: url, run: strconv.FormatInt(time.Now().UnixMilli(), 36),
+		orders: s.messages, luck: d.luck,
+		waiting: func() int { return d.queue.Stats(demoQueue).Visible },
+	}
+	return d, nil
+}
+
+// workerArgs are the arguments of the worker's process.
+func workerArgs(s settings, effectURL string) []string {
+	return []string{
+		"lambda", "--store", s.store.String(), "--consumer", s.consumer, "--key", s.key.text,
+		"--lease", s.lease.String(), "--retain", s.retain.String(), "--concurrency", strconv.Itoa(s.concurrency),
+		"--effect-url", effectURL, "--log-level", min(s.logLevel, zapcore.InfoLevel).String(), // what is counted is told at info
+	}
+}
+
+// run runs the demo until the queue is empty. Everything that it started has
+// ended when it returns.
+func (d *demo) run(ctx context.Context, show *progress) error {
+	work, stop := context.WithCancelCause(ctx)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer d.server.close(ctx)
+	defer d.runtime.Close()
+	defer stop(nil)
+
+	filled := make(chan struct{})
+	d.began = time.Now()
+	all.Go(func() {
+		if err := d.sender.send(work, sync.OnceFunc(func() { close(filled) })); err != nil {
+			stop(err)
+			return
+		}
+		d.sent.Store(true)
+	})
+	all.Go(func() {
+		select {
+		case <-filled: // so that the first batches are full ones
+		case <-work.Done():
+			return
+		}
+		if err := d.mapping.Run(work); err != nil {
+			stop(err)
+		}
+	})
+	err := d.watch(work, show)
+	d.took = time.Since(d.began)
+	return err
+}
+
+// How long the demo goes on when nothing moves any more, and how many
+// processes may end by themselves in a row.
+const (
+	demoPatience = 15 * time.Second
+	demoRefusals = 8
+)
+
+// watch shows what happens until the queue is empty, or says why that is not
+// going to happen.
+func (d *demo) watch(ctx context.Context, show *progress) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	var last status
+	moved := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+				return err
+			}
+			return errInterrupted
+		case <-tick.C:
+		}
+		now := d.status()
+		show.update(now, time.Since(d.began))
+		if d.sent.Load() && d.queue.Stats(demoQueue).Total() == 0 {
+			return nil
+		}
+		if now.moves() != last.moves() {
+			moved = time.Now()
+		}
+		last = now
+		switch {
+		case d.refused.Load() >= demoRefusals:
+			return fmt.Errorf("the worker's process does not stay: %s", d.lastWords())
+		case time.Since(moved) > demoPatience:
+			return fmt.Errorf("nothing has moved for %v, %d of %d orders are done: %s",
+				demoPatience, now.totals.effects, d.s.messages, d.lastWords())
+		}
+	}
+}
+
+func (d *demo) lastWords() string {
+	if words := d.log.lastWords(); words != "" {
+		return "the worker said " + strconv.Quote(words)
+	}
+	return "the worker said nothing; --log-level info shows what it does"
+}
+
+// status is what has happened so far.
+type status struct {
+	totals     totals
+	worker     workerCounts
+	deliveries int
+	acked      int
+	dropped    int
+	crashes    int
+}
+
+// moves is a number that grows with everything that brings the demo nearer to
+// its end.
+func (s status) moves() int { return s.totals.effects + s.acked }
+
+func (d *demo) status() status {
+	life, _ := d.ledger.life()
+	return status{
+		totals: d.ledger.count(), worker: d.log.count(), crashes: int(life),
+		deliveries: int(d.mapping.Counts().InvokedEvents),
+		acked:      int(d.acked.Load()), dropped: int(d.dropped.Load()),
+	}
+}
+
+// fault tells the ledger what an invocation is given, and loses some answers.
+func (d *demo) fault(seq int, messages []types.Message) lambdatest.Fault {
+	var numbers []int
+	for _, m := range messages {
+		if n, ok := numberIn(aws.ToString(m.Body)); ok {
+			numbers = append(numbers, n)
+		}
+	}
+	d.ledger.given(seq, numbers)
+	return lambdatest.Fault{DropResponse: d.luck.drops(seq)}
+}
+
+// observe counts what became of an invocation.
+func (d *demo) observe(inv lambdatest.Invocation) {
+	d.ledger.ended(inv.Seq)
+	d.acked.Add(int64(len(inv.Deleted)))
+	switch fe, failed := errors.AsType[*lambdatest.FunctionError](inv.Err); {
+	case errors.Is(inv.Err, lambdatest.ErrResponseLost):
+		d.dropped.Add(1)
+	case failed && fe.Type == "Runtime.ExitError":
+		d.refused.Add(1)
+		return
+	}
+	d.refused.Store(0)
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+)
+
+// result is what a demo ends with. The members with names are its JSON; help
+// says what they mean.
+type result struct {
+	Messages   int     `json:"messages"`
+	Deliveries int     `json:"deliveries"`
+	Effects    int     `json:"effects"`
+	Skipped    int     `json:"duplicates_skipped"`
+	Failures   int     `json:"failures"`
+	Lost       int     `json:"lost"`
+	Doubled    int     `json:"doubled"`
+	Seconds    float64 `json:"seconds"`
+
+	status status
+}
+
+func (d *demo) result() result {
+	s := d.status()
+	r := result{
+		Messages: d.s.messages, Deliveries: s.deliveries, Effects: s.totals.effects,
+		Skipped: s.worker.skipped, Failures: s.worker.failed,
+		Seconds: math.Round(d.took.Seconds()*1000) / 1000,
+		status:  s,
+	}
+	r.Lost, r.Doubled = d.ledger.judge()
+	return r
+}
+
+// good tells whether every order took effect once.
+func (r result) good() bool { return r.Lost == 0 && r.Doubled == 0 }
+
+// printJSON prints the one line that programs read.
+func (r result) printJSON(w io.Writer) error { return json.NewEncoder(w).Encode(r) }
+
+// print prints the table that people read.
+func (r result) print(w io.Writer, s settings) {
+	row := func(name string, n int, remark string, args ...any) {
+		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %-26s%8d  %s", name, n, fmt.Sprintf(remark, args...)), " "))
+	}
+	t := r.status.totals
+	writeLines(w, "", "On the way")
+	row("deliveries", r.Deliveries, "of %d orders", r.Messages)
+	row("failed runs", r.Failures, "%d answered 500, %d answers lost%s", t.refused, t.cut, r.otherFailures())
+	row("batch responses lost", r.status.dropped, "the whole batch came again")
+	row("workers killed", r.status.crashes, "with SIGKILL, in the middle of a batch")
+	writeLines(w, "What came of it")
+	row("duplicates skipped", r.Skipped, "acknowledged without running the handler")
+	row("repeated calls absorbed", t.absorbed(), "%d after a lost answer, %d after the kill%s", t.afterCut, t.afterCrash, r.oddities())
+	if t.absorbed() > 0 {
+		writeLines(w, strings.Repeat(" ", 38)+"(the ledger knew their Idempotency-Key)")
+	}
+	row("effects applied", r.Effects, "in %.1f s", r.Seconds)
+	row("orders lost", r.Lost, "")
+	row("orders doubled", r.Doubled, "%s", r.doubledBy(s))
+	writeLines(w, "", r.verdict(), "",
+		"Next: README.md has the few lines that put this before your own handler;",
+		program+" --help tells what to turn. Try --messages 10000, or --key id.")
+}
+
+// oddities tells what a run on a machine that is not overloaded does not have.
+func (r result) oddities() string {
+	text := ""
+	if n := r.status.totals.unexpected; n > 0 {
+		text += fmt.Sprintf(", %d otherwise", n)
+	}
+	if n := r.status.totals.stale; n > 0 {
+		text += fmt.Sprintf("; %d calls with an old fencing number", n)
+	}
+	return text
+}
+
+func (r result) otherFailures() string {
+	if n := r.Failures - r.status.totals.refused - r.status.totals.cut; n > 0 {
+		return fmt.Sprintf(", %d otherwise", n)
+	}
+	return ""
+}
+
+func (r result) doubledBy(s settings) string {
+	if r.Doubled > 0 && s.key.text == "id" {
+		return "sent twice under two ids: that is why\n" + strings.Repeat(" ", 38) + "--key " + orderKey + " is the default"
+	}
+	return ""
+}
+
+// verdict is what the demo proves.
+func (r result) verdict() string {
+	if !r.good() {
+		return fmt.Sprintf("FAILED: of %d orders %d were lost and %d took effect more than once.", r.Messages, r.Lost, r.Doubled)
+	}
+	return fmt.Sprintf("%d of %d orders took effect exactly once, whatever came twice, failed or died.", r.Messages, r.Messages)
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"flag"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/onlyonce-go/onlyonce/dedupe/boltdedupe"
+)
+
+// A mistake of the caller ends with exit code 2 and one line on stderr that
+// names the mistake and what to do.
+func TestMistakes(t *testing.T) {
+	locked := filepath.Join(t.TempDir(), "store.db")
+	store, err := boltdedupe.Open(locked, boltdedupe.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	inLambda := map[string]string{runtimeAPI: "127.0.0.1:1"}
+	for _, c := range []struct {
+		args string
+		env  map[string]string
+		want string // parts of the line, joined by ...
+	}{
+		{args: "poll", want: `command "poll" is not in this build yet...demo, lambda`},
+		{args: "http --listen :0", want: `command "http" is not in this build yet...demo, lambda`},
+		{args: "serve", want: `unknown command "serve"...demo, lambda`},
+		{args: "lambda", env: inLambda, want: "--store (or $STORE) is missing...memory:, bolt:PATH"},
+		{args: "", env: inLambda, want: "lambda: --store (or $STORE) is missing"},
+		{args: "lambda --store memory:", want: "AWS_LAMBDA_RUNTIME_API is not set...demo"},
+		{args: "lambda --store dynamodb:orders", want: "not in this build yet; available: memory:, bolt:PATH"},
+		{args: "lambda --store redis://localhost", want: "not in this build yet; available: memory:, bolt:PATH"},
+		{args: "lambda --store postgres://localhost/x", want: "not in this build yet; available: memory:, bolt:PATH"},
+		{args: "lambda --store bolt:", want: "want one of memory:, bolt:PATH"},
+		{args: "lambda --store file", want: "want one of memory:, bolt:PATH"},
+		{args: "lambda", env: map[string]string{"STORE": "nosql:x"}, want: `invalid value "nosql:x" for variable STORE: want one of memory:, bolt:PATH`},
+		{args: "lambda --store memory: --source kinesis", want: "not in this build yet; available: sqs, eventbridge, sqs+eventbridge"},
+		{args: "lambda --store memory: --source SQS", want: "want one of sqs, eventbridge, sqs+eventbridge"},
+		{args: "lambda --store memory: --replay reprocess", want: "--replay reprocess needs a source with an EventBridge envelope...--source sqs has no replay name"},
+		{args: "lambda --store memory: --replay twice", want: "want dedupe or reprocess"},
+		{args: "lambda --store memory: --key order_id", want: `want "id" or JSON Pointers`},
+		{args: "lambda --store memory: --key /a,/a", want: `"/a" is given twice...JSON Pointers`},
+		{args: "lambda --store memory: --key /a~2", want: `is not a JSON Pointer`},
+		{args: "lambda --store memory: --lease 5", want: "want a duration such as 30s"},
+		{args: "lambda --store memory: --retain -1h", want: "want a duration such as 30s"},
+		{args: "lambda --store memory: --concurrency 0", want: "want a number from 1"},
+		{args: "lambda --store memory: --effect-url localhost:80", want: "want a URL such as http://"},
+		{args: "lambda --store memory: --log-level loud", want: "want debug, info, warn or error"},
+		{args: "lambda --store memory: --colour", want: "flag provided but not defined: --colour"},
+		{args: "lambda --store", want: "flag needs an argument: --store"},
+		{args: "lambda --store memory: now", want: `unexpected argument "now"`},
+		{args: "lambda --store bolt:" + locked, env: inLambda, want: "store file " + locked + " is open in another process: stop"},
+		{args: "lambda --store bolt:/nowhere/at/all.db", env: inLambda, want: "/nowhere/at/all.db...name another file"},
+		{args: "demo --store bolt:" + locked, want: "store file " + locked + " is open in another process: stop"},
+		{args: "demo --via poll", want: "comes with the poller"},
+		{args: "demo --via pigeon", want: "want lambda"},
+		{args: "demo --messages none", want: "want a number from 1"},
+		{args: "demo --duplicates NaN", want: "want a share from 0 to 1"},
+		{args: "demo --failures 1.5", want: "want a share from 0 to 1"},
+		{args: "demo --seed -1", want: "want a whole number from 0"},
+		{args: "--messages -3", want: "demo: invalid value"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			code, stdout, stderr := runWith(t, c.env, strings.Fields(c.args)...)
+			if code != 2 || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "example-worker") {
+				t.Errorf("got code %d, stdout %q, stderr %q, want code 2 and one line on stderr", code, stdout, stderr)
+			}
+			rest := stderr
+			for part := range strings.SplitSeq(c.want, "...") {
+				_, after, found := strings.Cut(rest, part)
+				if !found {
+					t.Errorf("got %q, want %q", stderr, c.want)
+				}
+				rest = after
+			}
+		})
+	}
+}
+
+// Help goes to stdout with exit code 0 and names every flag with its variable
+// and its default.
+func TestHelp(t *testing.T) {
+	for _, args := range []string{"help", "-h", "--help", "lambda -h", "lambda --help", "demo --help", "--json --help"} {
+		code, stdout, stderr := runWith(t, nil, strings.Fields(args)...)
+		if code != 0 || stderr != "" || !strings.HasPrefix(stdout, "Usage: example-worker") {
+			t.Errorf("%s: got code %d, stderr %q, stdout %.40q", args, code, stderr, stdout)
+		}
+		for _, c := range commands() {
+			if strings.Contains(args, "h") && !strings.HasPrefix(args, c.name) && strings.Contains(args, " ") {
+				continue // the help of the other command
+			}
+			fs := newFlagSet(c.name)
+			c.flags(fs, new(settings))
+			fs.VisitAll(func(f *flag.Flag) {
+				if !strings.Contains(stdout, "--"+f.Name) || !strings.Contains(stdout, "$"+variable(f.Name)) || f.DefValue != "false" && !strings.Contains(stdout, f.DefValue) {
+					t.Errorf("%s: help does not tell all about --%s", args, f.Name)
+				}
+			})
+		}
+	}
+}
