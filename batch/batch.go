@@ -25,8 +25,9 @@ type Options struct {
 	// most 5 s, and to 5 s without a deadline.
 	Reserve time.Duration
 
-	// StopOnFailure makes a failed record of an ordered source stop the whole
-	// batch. Defaults to false: it stops its message group.
+	// StopOnFailure makes a failed record of an ordered source stop all of
+	// the batch that stands behind it and has not started. Defaults to false:
+	// it stops its message group.
 	StopOnFailure bool
 
 	// Decode takes the envelope off each record before anything else is done

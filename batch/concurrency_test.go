@@ -129,8 +129,8 @@ func TestSlotsOfAbandonedHandlers(t *testing.T) {
 	for name, end := range map[string]func(){"return": func() {}, "Goexit": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				stuck := make(chan struct{})
-				p := batch.New(guard(newStore(0)), consumer.HandlerFunc(func(context.Context, *consumer.Record) error {
+				l, stuck := newLedger(), make(chan struct{})
+				p := batch.New(guard(newStore(0)), l.handler(func(context.Context, *consumer.Record) error {
 					<-stuck
 					end()
 					return nil
@@ -143,8 +143,11 @@ func TestSlotsOfAbandonedHandlers(t *testing.T) {
 
 				var later sync.WaitGroup
 				later.Go(func() { process(t.Context(), t, p, records(6)[3:]) })
-				synctest.Wait() // the slots are in use again
-				close(stuck)    // all six return
+				synctest.Wait()
+				if n := l.running.Load(); n != 6 {
+					t.Errorf("%d handlers run, want those that were given up and three more", n)
+				}
+				close(stuck)
 				later.Wait()
 				synctest.Wait()
 			})

@@ -13,11 +13,12 @@ import (
 
 func ExampleProcessor_Process() {
 	bank := errors.New("bank is closed")
+	var charged []string // no lock: one group runs one after another
 	charge := consumer.HandlerFunc(func(_ context.Context, rec *consumer.Record) error {
 		if rec.ID == "o-2" && bank != nil {
 			return bank
 		}
-		fmt.Println("charging", rec.ID)
+		charged = append(charged, rec.ID)
 		return nil
 	})
 	guard := dedupe.New(memdedupe.New(), dedupe.Options{Consumer: "billing"})
@@ -37,16 +38,16 @@ func ExampleProcessor_Process() {
 			}
 			fmt.Println(rec.ID, "is done")
 		}
+		fmt.Println("charged so far:", charged)
 		bank = nil
 	}
 	// Output:
-	// charging o-1
 	// o-1 is done
 	// o-2 comes back: bank is closed
 	// o-3 comes back: not started: batch: an earlier record of the message group failed
+	// charged so far: [o-1]
 	// o-1 is done
-	// charging o-2
 	// o-2 is done
-	// charging o-3
 	// o-3 is done
+	// charged so far: [o-1 o-2 o-3]
 }

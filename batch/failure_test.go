@@ -23,7 +23,7 @@ func TestFailureIsOfOneRecord(t *testing.T) {
 	}{
 		"error":        {func() error { return spoilt }, func(err error) bool { return errors.Is(err, spoilt) }},
 		"panic":        {func() error { panic(spoilt) }, func(err error) bool { return errors.Is(err, spoilt) && isPanic(err) }},
-		"panic of nil": {func() error { panic(nil) }, isPanic},
+		"panic of nil": {func() error { panic(nil) }, isPanic}, //nolint:govet // it is what is tested
 		"Goexit":       {func() error { runtime.Goexit(); return nil }, func(err error) bool { return errors.Is(err, consumer.ErrGoexit) }},
 	}
 	for _, guarded := range []bool{true, false} {
@@ -121,7 +121,6 @@ func TestUnreadableRecords(t *testing.T) {
 			rec.ID = "inner-" + rec.ID
 			return nil
 		}
-		p := batch.New(guard(newStore(0)), l.handler(takes(0)), batch.Options{Decode: decode})
 		recs := records(10)
 		recs[2].Type, recs[4].Type = "refuse", "panic"
 		noKey := dedupe.New(newStore(0), dedupe.Options{Consumer: "test", Key: func(w *dedupe.KeyWriter, rec *consumer.Record) error {
@@ -130,7 +129,7 @@ func TestUnreadableRecords(t *testing.T) {
 			}
 			return dedupe.ID(w, rec)
 		}})
-		p = batch.New(noKey, l.handler(takes(0)), batch.Options{Decode: decode})
+		p := batch.New(noKey, l.handler(takes(0)), batch.Options{Decode: decode})
 		out := process(t.Context(), t, p, recs)
 		if err := out.err[recs[2]]; !errors.Is(err, errHandler) {
 			t.Errorf("refused: got %v", err)

@@ -175,8 +175,9 @@ func TestUnreadableRecordInALane(t *testing.T) {
 	}
 }
 
-// With StopOnFailure a failed record of an ordered source stops the whole
-// batch: what runs is left to end, and nothing else is started.
+// With StopOnFailure a failed record of an ordered source stops what stands
+// behind it, whatever its group: what runs is left to end, and nothing else is
+// started.
 func TestStopOnFailure(t *testing.T) {
 	h := func(ctx context.Context, rec *consumer.Record) error {
 		if rec.Group == "b" {
@@ -205,6 +206,64 @@ func TestStopOnFailure(t *testing.T) {
 				t.Errorf("handlers ran for %v, rows: %v", l.order, s.states())
 			}
 		})
+	}
+}
+
+// What waited for a slot when a record failed is not started either.
+func TestStopOnFailureEmptiesTheQueue(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		bubble(t, func(t *testing.T) {
+			l := newLedger()
+			g := dedupe.New(newStore(0), dedupe.Options{Consumer: "test", AtMostOnce: late})
+			p := batch.New(g, l.handler(func(ctx context.Context, rec *consumer.Record) error {
+				if rec.ID == "a1" {
+					time.Sleep(time.Second)
+					return errHandler
+				}
+				return takes(5*time.Second)(ctx, rec)
+			}), batch.Options{Concurrency: 2, StopOnFailure: true})
+			recs := fifo("a1", "b1", "c1", "d1", "e1") // c1 may get the slot of a1
+			out := process(t.Context(), t, p, recs)
+			for _, rec := range recs[3:] {
+				wantNotStarted(t, out.err[rec], batch.ErrStopped)
+			}
+			if l.ran("d1")+l.ran("e1") > 0 {
+				t.Errorf("handlers ran for %v", l.order)
+			}
+		})
+	}
+}
+
+// What stands before a record that can never be read is not stopped by it:
+// delivered together again and again, it would never run.
+func TestStopOnFailureSparesWhatStandsBefore(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		for _, n := range []int{1, 2, 10} {
+			bubble(t, func(t *testing.T) {
+				s, l := newStore(roundTrip), newLedger()
+				g := dedupe.New(s, dedupe.Options{Consumer: "test", AtMostOnce: late})
+				p := batch.New(g, l.handler(takes(time.Second)), batch.Options{Concurrency: n, StopOnFailure: true})
+				recs := fifo("b1", "a1", "b2", "a2", "b3", "a3", "c1")
+				recs[3].ID = "" // no key
+				out := process(t.Context(), t, p, recs)
+				for _, rec := range recs[:3] {
+					if err := out.err[rec]; err != nil {
+						t.Errorf("%s: got %v, want nil", rec.ID, err)
+					}
+				}
+				if err := out.err[recs[3]]; !errors.Is(err, dedupe.ErrNoKey) {
+					t.Errorf("a2: got %v, want %v", err, dedupe.ErrNoKey)
+				}
+				for _, rec := range recs[4:] {
+					if l.ran(rec.ID) == 0 && rec.Group != "a" {
+						wantNotStarted(t, out.err[rec], batch.ErrStopped)
+					}
+				}
+				if n := s.states()[dedupe.Processing]; n != 0 || l.ran("a3") != 0 {
+					t.Errorf("%d rows are still PROCESSING, a3 ran %d times", n, l.ran("a3"))
+				}
+			})
+		}
 	}
 }
 

@@ -32,8 +32,8 @@ func TestAtMostOnceClaimsLate(t *testing.T) {
 				rec.Ordered, rec.Group = ordered, fmt.Sprint(i%5)
 			}
 			process(t.Context(), t, p, recs).done(t)
-			if took := time.Since(l.began); took > 11*time.Second {
-				t.Errorf("took %v, want about 10s", took)
+			if took := time.Since(l.began); took > 13*time.Second { // groups end unevenly
+				t.Errorf("took %v, want 10s to 12s", took)
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"errors"
 
 	"github.com/onlyonce-go/onlyonce/dedupe"
 )
@@ -13,7 +14,7 @@ func (r *run) read() {
 		switch n.kind {
 		case wakeUp: // the loop looks for itself
 		case settled:
-			r.finish(pl, n.err)
+			r.finish(pl, r.cutShort(n.err))
 		case again:
 			r.retry(pl)
 		case admitted:
@@ -25,6 +26,18 @@ func (r *run) read() {
 			r.leftBehind(pl)
 		}
 	}
+}
+
+// cutShort returns err, or what it comes from when a claim stayed undecided
+// because the run ended under it.
+func (r *run) cutShort(err error) error {
+	if r.ctx.Err() == nil {
+		return err
+	}
+	if e, ok := errors.AsType[*dedupe.StoreError](err); ok && e.Op == dedupe.OpClaim {
+		return &NotStartedError{Cause: context.Cause(r.ctx)}
+	}
+	return err
 }
 
 // finish records the outcome of a place.
@@ -44,7 +57,7 @@ func (r *run) finish(pl *place, err error) {
 	if err != nil {
 		r.failed++
 		if r.p.o.StopOnFailure && pl.rec.Ordered {
-			r.stop(ErrStopped)
+			r.stopBehind(pl)
 		}
 	}
 	if pl.lane != nil {
@@ -72,7 +85,7 @@ func (r *run) admitted(first int, ts []dedupe.Ticket) {
 			continue
 		}
 		if pl.drop == nil {
-			pl.drop = r.stopped
+			pl.drop = r.unwanted(pl)
 		}
 		if pl.drop != nil {
 			r.giveUp(pl, pl.drop)
@@ -88,8 +101,8 @@ func (r *run) admitted(first int, ts []dedupe.Ticket) {
 // retry gives a place whose twin was not started a try of its own.
 func (r *run) retry(pl *place) {
 	pl.again = true
-	if r.stopped != nil {
-		r.giveUp(pl, r.stopped)
+	if cause := r.unwanted(pl); cause != nil {
+		r.giveUp(pl, cause)
 		return
 	}
 	if pl.ticket == nil || pl.holds.Load() {
@@ -103,10 +116,10 @@ func (r *run) retry(pl *place) {
 // leftBehind notes that a worker is through with a place that it could not
 // run: one that follows a twin, or was given up.
 func (r *run) leftBehind(pl *place) {
-	switch {
+	switch cause := r.unwanted(pl); {
 	case pl.done:
-	case r.stopped != nil:
-		r.giveUp(pl, r.stopped)
+	case cause != nil:
+		r.giveUp(pl, cause)
 	case pl.again:
 		r.retry(pl)
 	}
@@ -142,13 +155,37 @@ func (r *run) stop(cause error) {
 		return
 	}
 	r.stopped = cause
-	r.queue.clear()
+	r.queue.drop(-1)
 	r.next = len(r.places)
 	for i := range r.places {
 		if pl := &r.places[i]; !pl.holds.Load() {
 			r.giveUp(pl, cause)
 		}
 	}
+}
+
+// stopBehind gives up what has not started and stands behind a failed place.
+// What stands before goes on: a record that can never be read must not keep
+// those back that came with it.
+func (r *run) stopBehind(failed *place) {
+	if failed.number >= r.end {
+		return
+	}
+	r.end = failed.number
+	r.queue.drop(r.end)
+	for i := r.end + 1; i < len(r.places); i++ {
+		if pl := &r.places[i]; !pl.holds.Load() {
+			r.giveUp(pl, ErrStopped)
+		}
+	}
+}
+
+// unwanted returns why pl is not to start any more, nil while it may.
+func (r *run) unwanted(pl *place) error {
+	if r.stopped == nil && pl.number > r.end {
+		return ErrStopped
+	}
+	return r.stopped
 }
 
 // abandon reports the handlers that still run as failed, and gives their
@@ -161,9 +198,10 @@ func (r *run) abandon() {
 		if pl.done || pl.ticket == nil {
 			continue
 		}
-		if pl.ticket.Abandon(&AbandonedError{Cause: context.Cause(r.ctx)}) {
+		if pl.ticket.Abandon(&AbandonedError{Cause: r.stopped}) {
 			r.gaveUp = true
 			if pl.holds.CompareAndSwap(true, false) {
+				r.sess.LeaveBehind()
 				<-r.p.slots
 			}
 		}

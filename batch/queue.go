@@ -66,12 +66,19 @@ func (q *queue) take() (item, bool) {
 	return it, true
 }
 
-// clear drops what no worker has taken.
-func (q *queue) clear() {
+// drop removes the places behind the one of that number that no worker has
+// taken.
+func (q *queue) drop(behind int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	clear(q.items)
-	q.items, q.head = q.items[:0], 0
+	kept := q.items[:0]
+	for _, it := range q.items[q.head:] {
+		if it.place.number <= behind {
+			kept = append(kept, it)
+		}
+	}
+	clear(q.items[len(kept):])
+	q.items, q.head = kept, 0
 }
 
 func (q *queue) len() int {

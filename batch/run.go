@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/onlyonce-go/onlyonce/consumer"
@@ -25,6 +26,7 @@ type run struct {
 	lanes   map[string]*lane
 	queue   queue
 	next    int // first place that was not admitted
+	end     int // places behind this one are not to start
 	window  window
 	claims  int    // windows being claimed now (0 or 1)
 	waiting int    // places that were admitted and wait for a twin or their lane
@@ -36,6 +38,7 @@ type run struct {
 	first   *place // of the outcomes to yield, in the order in which they came
 	last    *place
 
+	hungry   atomic.Bool // the loop waits for a slot
 	notes    inbox
 	fewNotes [12]note // what the inbox of a usual batch begins with
 	workers  sync.WaitGroup
@@ -44,7 +47,7 @@ type run struct {
 func newRun(p *Processor, ctx context.Context, recs []*consumer.Record) *run {
 	r := &run{
 		p: p, when: p.schedule(ctx), began: time.Now(), recs: recs,
-		places: make([]place, len(recs)), left: len(recs),
+		places: make([]place, len(recs)), left: len(recs), end: len(recs),
 		window: newWindow(p.o.Concurrency),
 	}
 	r.notes.notes = r.fewNotes[:0]
@@ -104,8 +107,12 @@ func (r *run) await(t *timers) {
 	var slot chan<- struct{}
 	if r.queue.wantsWorker() {
 		slot = r.p.slots
+		r.hungry.Store(true)
 		r.p.hungry.Add(1)
-		defer r.p.hungry.Add(-1)
+		defer func() {
+			r.p.hungry.Add(-1)
+			r.hungry.Store(false)
+		}()
 	}
 	select {
 	case <-r.notes.wake:

@@ -129,6 +129,31 @@ func TestLeavingAHandlerBehind(t *testing.T) {
 	})
 }
 
+// A caller that is slow to come back for more still has its answers before
+// the deadline.
+func TestSlowReader(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := batch.New(guard(newStore(0)), consumer.HandlerFunc(func(_ context.Context, rec *consumer.Record) error {
+			if rec.ID != "r00000" {
+				time.Sleep(time.Hour)
+			}
+			return nil
+		}), batch.Options{Reserve: 2 * time.Second})
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		began, n := time.Now(), 0
+		for range p.Process(ctx, records(3)) {
+			if n++; n == 1 {
+				time.Sleep(8900 * time.Millisecond)
+			}
+		}
+		if took := time.Since(began); n != 3 || took > 9100*time.Millisecond {
+			t.Errorf("%d outcomes in %v, want 3 in 9s", n, took)
+		}
+		time.Sleep(2 * time.Hour)
+	})
+}
+
 // A sequence may be read twice: the second time, all is done already.
 func TestReadingTwice(t *testing.T) {
 	bubble(t, func(t *testing.T) {

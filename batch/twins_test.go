@@ -44,6 +44,38 @@ func TestTwinsAcrossLanes(t *testing.T) {
 	}
 }
 
+// A record that gets a try of its own, because its twin was not started, does
+// not wait for a later twin that waits for it in turn.
+func TestTwinsGetATryOfTheirOwn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, l := newStore(0), newLedger()
+		p := batch.New(guard(s), l.handler(func(ctx context.Context, rec *consumer.Record) error {
+			if rec.ID == "x1" {
+				time.Sleep(time.Second)
+				return errHandler
+			}
+			return takes(100*time.Second)(ctx, rec)
+		}), batch.Options{Concurrency: 2})
+		recs := fifo("x1", "x2", "y1", "y2", "s1", "t1", "u1", "v1", "w1", "q1", "z1", "z2")
+		for i, key := range map[int]string{1: "K", 2: "K", 11: "K", 3: "M", 10: "M"} {
+			recs[i].ID = key
+		}
+		out := process(t.Context(), t, p, recs)
+		wantNotStarted(t, out.err[recs[1]], batch.ErrGroupFailed)
+		for _, rec := range recs[4:10] {
+			if err := out.err[rec]; err != nil {
+				t.Errorf("%s: %v", rec.ID, err)
+			}
+		}
+		if n := s.states()[dedupe.Processing]; n != 0 {
+			t.Errorf("%d rows are still PROCESSING", n)
+		}
+		if l.ran("K") > 1 || l.ran("M") > 1 {
+			t.Errorf("runs: %v", l.runs)
+		}
+	})
+}
+
 // A FIFO record whose twin runs in another batch is told to come back; one of
 // a standard queue waits and is done with it.
 func TestTwinInAnotherBatch(t *testing.T) {

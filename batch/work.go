@@ -121,7 +121,7 @@ func (r *run) idle(first int) bool {
 
 // enqueue hands a place to the workers, if it can run.
 func (r *run) enqueue(pl *place) {
-	if pl.queued || pl.done || r.stopped != nil || !pl.isHead() {
+	if pl.queued || pl.done || r.unwanted(pl) != nil || !pl.isHead() {
 		return
 	}
 	if pl.ticket == nil { // claimed by its worker, if at all
@@ -149,14 +149,17 @@ func (r *run) launch() {
 func (r *run) work() {
 	defer r.workers.Done()
 	r.sess.Enter()
-	defer r.sess.Leave()
 	var at *place  // where the slot is in use
 	defer func() { // also when a handler ends its goroutine
 		r.queue.ended()
-		if at == nil || at.holds.CompareAndSwap(true, false) {
+		kept := at == nil || at.holds.CompareAndSwap(true, false)
+		if kept {
 			<-r.p.slots
 		}
 		r.notes.post(note{kind: wakeUp})
+		if kept { // else whoever took the slot has counted this worker out
+			r.sess.Leave()
+		}
 	}()
 	it, ok, more := r.queue.first()
 	if more && !r.spread() {
@@ -174,7 +177,11 @@ func (r *run) work() {
 // nextItem returns what a worker does next: nothing when other calls wait
 // for its slot.
 func (r *run) nextItem() (item, bool) {
-	if r.p.hungry.Load() > 0 {
+	others := r.p.hungry.Load()
+	if r.hungry.Load() {
+		others--
+	}
+	if others > 0 {
 		return item{}, false
 	}
 	it, ok, more, short := r.queue.pop(r.window.least)

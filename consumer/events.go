@@ -38,8 +38,8 @@ type InProgress struct {
 	Until  time.Time // the end of the other worker's lease
 }
 
-// Parked is told when a record of an at-most-once consumer may have run
-// before without having been completed: it fails until a person decides.
+// Parked is told when a record of an at-most-once consumer ran, or may have
+// run, without having been completed: it fails until a person decides.
 type Parked struct {
 	Record *Record
 	Key    string

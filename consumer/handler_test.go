@@ -21,7 +21,7 @@ func trace(log *[]string, name string) consumer.Middleware {
 
 // identical reports whether got is want itself, not an error that wraps it.
 func identical(got, want error) bool {
-	return got == want //nolint:errorlint // being the same is the property
+	return got == want
 }
 
 // The first middleware of a chain is the outermost: it sees the record first

@@ -125,6 +125,14 @@ func (c *combiner) leave() {
 	c.flush()
 }
 
+// leaveBehind ends the enter of a worker that does not come back. What has
+// gathered goes out when its time has come.
+func (c *combiner) leaveBehind() {
+	c.mu.Lock()
+	c.running--
+	c.mu.Unlock()
+}
+
 // settle queues an operation that ends a ticket.
 func (c *combiner) settle(e entry) {
 	c.mu.Lock()

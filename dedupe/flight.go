@@ -23,14 +23,15 @@ func (t *Ticket) takeOff() bool {
 }
 
 // follow makes t wait for lead, or refuses it. A record of a FIFO queue never
-// waits for one of another batch, so that no cycle of lanes can form; nobody
+// waits for one of another batch, nor for a later one of its own that has not
+// started, so that no cycle of lanes can form; nobody
 // waits for a handler that ignores its context, nor for the one that it is
 // called by. Guard.mu is held.
 func (lead *Ticket) follow(t *Ticket) {
 	lead.mu.Lock()
 	abandoned, lease := lead.abandoned, lead.leaseEnd
 	lead.mu.Unlock()
-	refuse := abandoned || t.rec.Ordered && lead.s != t.s || t.inside(lead)
+	refuse := abandoned || t.rec.Ordered && (lead.s != t.s || lead.mayWaitFor(t)) || t.inside(lead)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if refuse {
@@ -40,6 +41,13 @@ func (lead *Ticket) follow(t *Ticket) {
 	}
 	t.to(following)
 	lead.followers = append(lead.followers, t)
+}
+
+// mayWaitFor reports whether lead stands behind t in their batch and was
+// claimed ahead of its handler: records between the two may make it wait. Then
+// t is one whose earlier twin was not started.
+func (lead *Ticket) mayWaitFor(t *Ticket) bool {
+	return lead.number > t.number && !t.s.g.ClaimsLate() && (lead.is(fresh) || lead.is(ready))
 }
 
 // inside reports whether t is handled within lead's handler.

@@ -98,6 +98,33 @@ func TestAbandon(t *testing.T) {
 		wantIs(t, d.outcome(t, 0), errDown)
 	})
 
+	bubble(t, "while its batch goes on", func(t *testing.T) {
+		f := &faults{before: on(dedupe.OpComplete, hang)}
+		g, _ := newGuard(f)
+		d := openDesk(t.Context(), g, time.Time{})
+		ts := d.admit("a", "b")
+		h := tally{do: func(context.Context, *consumer.Record) error { time.Sleep(time.Minute); return nil }}
+		go d.work(ts[0], &h)
+		time.Sleep(time.Second)
+		ts[0].Abandon(errDown)
+		time.Sleep(31 * time.Second)
+		if end := f.row(t, workKey("a")).LeaseEnd.Time(); end.After(time.Now()) {
+			t.Errorf("lease of an abandoned handler was extended to %v", end)
+		}
+		if end := f.row(t, workKey("b")).LeaseEnd.Time(); end.Before(time.Now()) {
+			t.Errorf("lease of its neighbour ended at %v", end)
+		}
+		ts[1].Skip(errDown)
+		time.Sleep(29 * time.Second) // its late completion is on the way
+		began := time.Now()
+		d.Close()
+		if took := time.Since(began); took > 0 {
+			t.Errorf("Close waited %v for a handler that was abandoned", took)
+		}
+		time.Sleep(time.Minute)
+		wantIs(t, d.outcome(t, 0), errDown)
+	})
+
 	bubble(t, "without a guard", func(t *testing.T) {
 		var g *dedupe.Guard
 		d := openDesk(t.Context(), g, time.Time{})

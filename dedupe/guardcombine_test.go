@@ -34,6 +34,24 @@ func TestCallsShared(t *testing.T) {
 		}
 	})
 
+	bubble(t, "as soon as the one before has landed", func(t *testing.T) {
+		f := &faults{before: func(ctx context.Context, _ []dedupe.Op) error { return takes(5 * time.Millisecond)(ctx) }}
+		if err := takeOver(f, "a"); err != nil {
+			t.Fatal(err)
+		}
+		g, _ := newGuard(f)
+		var h tally
+		first := make(chan error, 1)
+		go func() { first <- once(t.Context(), g, &h, "a") }()
+		time.Sleep(time.Millisecond)
+		began := time.Now()
+		wantIs(t, once(t.Context(), g, &h, "b"), nil)
+		wantIs(t, <-first, dedupe.ErrInProgress)
+		if took := time.Since(began); took > 20*time.Millisecond {
+			t.Errorf("took %v, want the rest of one call and two of its own", took)
+		}
+	})
+
 	bubble(t, "one session", func(t *testing.T) {
 		f := &faults{}
 		g, _ := newGuard(f)

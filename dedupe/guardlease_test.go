@@ -168,8 +168,12 @@ func TestHeartbeatOfWaiting(t *testing.T) {
 		time.Sleep(10 * time.Second) // the heartbeat found nothing to keep
 		b := &d.Admit(records("b"), 1)[0]
 		time.Sleep(10 * time.Second)
-		if row := f.wantState(t, "b", dedupe.Processing); time.Until(row.LeaseEnd.Time()) < time.Second {
+		row := f.wantState(t, "b", dedupe.Processing)
+		if time.Until(row.LeaseEnd.Time()) < time.Second {
 			t.Errorf("lease of b ended at %v, now %v", row.LeaseEnd.Time(), time.Now())
+		}
+		if kept := time.Until(row.RetainEnd.Time()); kept < 14*24*time.Hour-2*time.Second {
+			t.Errorf("row is kept for %v, want the retention from the last write", kept)
 		}
 		d.work(b, &h)
 		d.Close()

@@ -109,7 +109,7 @@ func TestKeyFuncError(t *testing.T) {
 
 	own := fmt.Errorf("wrapped: %w", &dedupe.KeyError{Part: "tenant", Err: cause})
 	_, err = dedupe.KeyOf("orders", func(*dedupe.KeyWriter, *consumer.Record) error { return own }, &consumer.Record{})
-	if err != own { //nolint:errorlint // being the same is the property
+	if err != own {
 		t.Errorf("error = %v, want it unchanged: %v", err, own)
 	}
 }

@@ -26,9 +26,11 @@ func (g *Guard) Middleware() consumer.Middleware {
 func (g *Guard) handle(ctx context.Context, rec *consumer.Record, h consumer.Handler) error {
 	outcome := make(chan error, 1)
 	again := make(chan struct{}, 1)
+	deadline, _ := ctx.Deadline()
 	s := g.Session(ctx, SessionOptions{
-		Settled: func(_ *Ticket, err error) { outcome <- err },
-		Again:   func(*Ticket) { again <- struct{}{} },
+		Settled:  func(_ *Ticket, err error) { outcome <- err },
+		Again:    func(*Ticket) { again <- struct{}{} },
+		Deadline: deadline,
 	})
 	defer s.Close()
 	t := &s.Admit([]*consumer.Record{rec}, 0)[0]

@@ -105,6 +105,14 @@ func (s *Session) Leave() {
 	}
 }
 
+// LeaveBehind is Leave for a goroutine that does not come back from its
+// handler: others do not wait for what it may add.
+func (s *Session) LeaveBehind() {
+	if s.g != nil {
+		s.g.comb.leaveBehind()
+	}
+}
+
 // Close ends the session: it waits for every settlement under way. Tickets
 // that are ready and were neither settled nor skipped lose their claim when
 // its lease ends.

@@ -200,13 +200,18 @@ func (t *Ticket) released(v *Verdict) {
 		t.report(nil)
 		return
 	}
-	if v.Outcome == Applied && t.s.observed() {
+	parked := v.Row.State == Parked
+	switch {
+	case !t.s.observed():
+	case parked:
+		t.s.observe(consumer.Parked{Record: t.rec, Key: string(t.key)})
+	case v.Outcome == Applied:
 		t.s.observe(consumer.Released{
 			Record: t.rec, Key: string(t.key), Fence: t.fence, Ran: t.ran, Err: t.cause,
 		})
 	}
 	err := t.cause
-	if v.Row.State == Parked && !errors.Is(err, ErrParked) {
+	if parked && !errors.Is(err, ErrParked) {
 		err = fmt.Errorf("%w (%w)", err, ErrParked)
 	}
 	t.report(err)

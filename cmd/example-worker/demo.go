@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,6 +24,10 @@ import (
 
 // runDemo makes the demo's world, lets it run, and judges it.
 func runDemo(ctx context.Context, p process, s settings) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)   // a second signal ends the process at once
+	signal.Ignore(syscall.SIGPIPE) // who stops reading must not keep the demo from tidying up
 	folder, err := os.MkdirTemp("", program+"-")
 	if err != nil {
 		return err
@@ -53,20 +59,20 @@ func runDemo(ctx context.Context, p process, s settings) error {
 	}
 	err = d.run(ctx, show)
 	show.end()
-	if err != nil {
+	if errors.Is(err, errInterrupted) {
 		return err
 	}
 	r := d.result()
-	r.print(out, s)
-	if s.json {
-		if err := r.printJSON(p.stdout); err != nil {
-			return err
+	if err == nil {
+		r.print(out, s)
+		if !r.good() {
+			err = errLoss
 		}
 	}
-	if !r.good() {
-		return errLoss
+	if s.json { // of a demo that was given up, too: its orders are lost
+		err = errors.Join(err, r.printJSON(p.stdout))
 	}
-	return nil
+	return err
 }
 
 // demo is a queue, a Lambda function and a ledger, and what happens to them.
@@ -187,7 +193,9 @@ func (d *demo) watch(ctx context.Context, show *progress) error {
 		case <-tick.C:
 		}
 		now := d.status()
-		show.update(now, time.Since(d.began))
+		if show.update(now, time.Since(d.began)); show.err != nil {
+			return fmt.Errorf("show progress: %w", show.err)
+		}
 		if d.sent.Load() && d.queue.Stats(demoQueue).Total() == 0 {
 			return nil
 		}

@@ -1,10 +1,15 @@
 package main
 
 import (
+	"context"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -24,7 +29,7 @@ func TestKilledInMidBatch(t *testing.T) {
 		}
 		return http.StatusOK
 	})
-	f = startFunction(t, 1, "STORE=bolt:"+filepath.Join(t.TempDir(), "store.db"), "KEY=/order_id", "LEASE=500ms", "CONCURRENCY=2",
+	f = startFunction(t, 1, "STORE=bolt:"+filepath.Join(t.TempDir(), "store.db"), "KEY=/order_id", "LEASE=2s", "CONCURRENCY=2",
 		"EFFECT_URL="+next.url)
 	first, second, third := `{"order_id":"first"}`, `{"order_id":"second"}`, `{"order_id":"third"}`
 	payload := batch(t, "m1", first, "m2", second)
@@ -51,5 +56,35 @@ func TestKilledInMidBatch(t *testing.T) {
 	}
 	if n := f.Starts(); n != 2 {
 		t.Errorf("got %d processes, want two", n)
+	}
+}
+
+// An idle function ends as soon as it is told to.
+func TestSignalEndsFunction(t *testing.T) {
+	asked := make(chan struct{})
+	var once sync.Once
+	api := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		once.Do(func() { close(asked) })
+		<-r.Context().Done()
+	}))
+	defer api.Close()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, self, "lambda", "--store", "memory:")
+	cmd.Env = append(os.Environ(), runtimeAPI+"="+api.Listener.Addr().String())
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	if ctx.Err() != nil {
+		t.Error("the function goes on after SIGTERM")
 	}
 }

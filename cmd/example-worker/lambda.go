@@ -65,8 +65,8 @@ func checkLambda(s settings) error {
 	return nil
 }
 
-// runLambda serves Lambda until the process ends: what it does not finish
-// comes again.
+// runLambda serves Lambda until the process ends. Signals end it as they end
+// any process: what it does not finish comes again.
 func runLambda(ctx context.Context, p process, s settings) error {
 	if p.getenv(runtimeAPI) == "" {
 		return usagef("%s is not set: this command runs inside AWS Lambda; outside of it, try %s demo", runtimeAPI, program)

@@ -20,12 +20,13 @@ type progress struct {
 	crashes int // told
 	drawn   bool
 	at      time.Time // of the last drawing
+	err     error     // of the first write that failed: nobody looks any more
 }
 
 func newProgress(out io.Writer, messages int, getenv func(string) string) *progress {
 	bar := isTerminal(out) && getenv("TERM") != "dumb"
 	p := &progress{out: out, messages: messages, bar: bar, color: bar && getenv("NO_COLOR") == ""}
-	fmt.Fprintf(out, "%d orders on their way through a queue and a Lambda function on this machine\n", messages)
+	p.printf("%d orders go through a queue and a Lambda function on this machine\n", messages)
 	return p
 }
 
@@ -59,7 +60,7 @@ func (p *progress) update(s status, took time.Duration) {
 	}
 	if tenths := 10 * s.totals.effects / p.messages; tenths > p.tenths {
 		p.tenths = tenths
-		fmt.Fprintf(p.out, "%3d %%  %s\n", 10*tenths, p.counters(s, took))
+		p.printf("%3d %%  %s\n", 10*tenths, p.counters(s, took))
 	}
 }
 
@@ -68,7 +69,7 @@ func (p *progress) draw(s status, took time.Duration) {
 	p.at, p.drawn = time.Now(), true
 	full := min(barWidth, barWidth*s.totals.effects/p.messages)
 	bar := p.paint("32", strings.Repeat("#", full)) + strings.Repeat(".", barWidth-full)
-	fmt.Fprintf(p.out, "%s[%s] %s", clearLine, bar, p.counters(s, took))
+	p.printf("%s[%s] %s", clearLine, bar, p.counters(s, took))
 }
 
 func (p *progress) counters(s status, took time.Duration) string {
@@ -78,18 +79,24 @@ func (p *progress) counters(s status, took time.Duration) string {
 // line writes a line above the bar.
 func (p *progress) line(text string) {
 	p.clear()
-	fmt.Fprintln(p.out, text)
+	p.printf("%s\n", text)
 }
 
 func (p *progress) clear() {
 	if p.drawn {
-		fmt.Fprint(p.out, clearLine)
+		p.printf("%s", clearLine)
 	}
 	p.drawn = false
 }
 
 // end removes the bar: what follows says more.
 func (p *progress) end() { p.clear() }
+
+func (p *progress) printf(format string, args ...any) {
+	if _, err := fmt.Fprintf(p.out, format, args...); err != nil && p.err == nil {
+		p.err = err
+	}
+}
 
 // paint colors text where colors are wanted.
 func (p *progress) paint(code, text string) string {

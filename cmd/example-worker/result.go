@@ -54,7 +54,7 @@ func (r result) print(w io.Writer, s settings) {
 	row("workers killed", r.status.crashes, "with SIGKILL, in the middle of a batch")
 	writeLines(w, "What came of it")
 	row("duplicates skipped", r.Skipped, "acknowledged without running the handler")
-	row("repeated calls absorbed", t.absorbed(), "%d after a lost answer, %d after the kill%s", t.afterCut, t.afterCrash, r.oddities())
+	row("repeated calls absorbed", t.absorbed(), "%d for lost answers, %d for the kill%s", t.afterCut, t.afterCrash, r.oddities())
 	if t.absorbed() > 0 {
 		writeLines(w, strings.Repeat(" ", 38)+"(the ledger knew their Idempotency-Key)")
 	}
@@ -97,5 +97,5 @@ func (r result) verdict() string {
 	if !r.good() {
 		return fmt.Sprintf("FAILED: of %d orders %d were lost and %d took effect more than once.", r.Messages, r.Lost, r.Doubled)
 	}
-	return fmt.Sprintf("%d of %d orders took effect exactly once, whatever came twice, failed or died.", r.Messages, r.Messages)
+	return fmt.Sprintf("All %d orders took effect exactly once, whatever failed, died or came twice.", r.Messages)
 }

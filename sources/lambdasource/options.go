@@ -25,8 +25,9 @@ type Options struct {
 	// that is left at the start, at least 500 ms and at most 5 s.
 	Reserve time.Duration
 
-	// StopOnFailure makes a failed record of a FIFO queue stop the whole
-	// batch. For SQS only. Defaults to false: it stops its message group.
+	// StopOnFailure makes a failed record of a FIFO queue stop all of the
+	// batch that stands behind it and has not started. For SQS only. Defaults
+	// to false: it stops its message group.
 	StopOnFailure bool
 
 	// ReportAllFailed answers with a list of all records when every one of

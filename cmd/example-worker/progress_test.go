@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+func noEnv(string) string { return "" }
+
+// Away from a terminal there is a line for each tenth of the way and one for
+// the crash, and no control characters.
+func TestProgressLines(t *testing.T) {
+	var out bytes.Buffer
+	p := newProgress(&out, 1000, noEnv)
+	for n := range 1001 {
+		s := status{totals: totals{effects: n}}
+		if n > 400 {
+			s.crashes = 1
+		}
+		p.update(s, time.Second)
+	}
+	p.end()
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 12 || strings.ContainsAny(out.String(), "\r\x1b") {
+		t.Errorf("got %d lines, want a head, ten tenths and the crash, plain: %q", len(lines), out.String())
+	}
+}
+
+// The bar is drawn in place and fits 80 columns with large numbers; NO_COLOR
+// takes its colors.
+func TestProgressBar(t *testing.T) {
+	control := regexp.MustCompile(`\x1b\[[0-9;]*[mK]`)
+	for _, color := range []bool{true, false} {
+		var out bytes.Buffer
+		p := newProgress(&out, 1_000_000, noEnv)
+		p.bar, p.color = true, color
+		big := totals{effects: 1_000_000}
+		p.update(status{totals: big, worker: workerCounts{skipped: 1_000_000, failed: 100_000}, crashes: 1}, 99999*time.Second)
+		p.end()
+		text := out.String()
+		if strings.Contains(text, "\x1b[3") != color {
+			t.Errorf("got %q, want color %v", text, color)
+		}
+		if !strings.Contains(text, clearLine+"[") || !strings.HasSuffix(text, clearLine) {
+			t.Errorf("got %q, want a bar that is drawn in place and removed", text)
+		}
+		for _, line := range regexp.MustCompile(`[\r\n]`).Split(control.ReplaceAllString(text, ""), -1) {
+			if n := utf8.RuneCountInString(line); n > 80 {
+				t.Errorf("got a line of %d columns: %q", n, line)
+			}
+		}
+	}
+}
+
+// The table fits 80 columns.
+func TestTableFits(t *testing.T) {
+	s := status{totals: totals{effects: 100_000, refused: 5000, cut: 2500, afterCut: 2500, afterCrash: 30}, crashes: 1}
+	for _, doubled := range []int{0, 99} {
+		r := result{Messages: 100_000, Deliveries: 130_000, Effects: 100_000, Skipped: 19_000, Failures: 7500, Doubled: doubled, Seconds: 61.2, status: s}
+		var out bytes.Buffer
+		r.print(&out, settings{key: key{text: "id"}})
+		for line := range strings.Lines(out.String()) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
+				t.Errorf("got a line of %d columns: %q", n, line)
+			}
+		}
+	}
+}
