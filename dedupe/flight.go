@@ -94,23 +94,25 @@ func (t *Ticket) leave() []*Ticket {
 
 // land ends the flight that t leads, if any, and tells those who followed.
 func (t *Ticket) land(err error) {
-	t.s.g.mu.Lock()
-	fs := t.touchDown()
-	t.s.g.mu.Unlock()
+	if !t.landed {
+		t.s.g.mu.Lock()
+		t.touchDown()
+		t.s.g.mu.Unlock()
+	}
+	fs := t.followers // nobody can join them any more
+	t.followers = nil
 	for _, f := range fs {
 		f.twinLanded(t, err)
 	}
 }
 
-// touchDown ends the flight that t leads, and returns those who followed.
+// touchDown ends the flight that t leads: from now on nobody follows it.
 // Guard.mu is held.
-func (t *Ticket) touchDown() []*Ticket {
+func (t *Ticket) touchDown() {
 	if t.s.g.flights[t.key] == t {
 		delete(t.s.g.flights, t.key)
 	}
-	fs := t.followers
-	t.followers = nil
-	return fs
+	t.landed = true
 }
 
 // twinLanded gives a follower its twin's outcome where that speaks of the

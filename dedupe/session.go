@@ -214,9 +214,17 @@ func (s *Session) claim(sc *scratch, now Millis) {
 		t.owner = owners.next()
 		sc.ops = append(sc.ops, t.claimOp(now))
 	}
+	vs := s.decide(sc.ops)
+	s.g.mu.Lock()
+	for i := range vs {
+		if vs[i].Outcome != Won {
+			sc.leaders[i].touchDown()
+		}
+	}
+	s.g.mu.Unlock()
 	won := false
-	for i, v := range s.decide(sc.ops) {
-		won = sc.leaders[i].claimed(&v) || won
+	for i := range vs {
+		won = sc.leaders[i].claimed(&vs[i]) || won
 	}
 	if won {
 		s.keepAlive(sc.leaders, now)

@@ -10,143 +10,130 @@ package dedupe
 // now is the clock of whoever decides; it must be of the same kind as the
 // clocks that set op's times, within the guard's skew.
 func Step(row Row, now Millis, op Op) (Row, Verdict) {
+	v := Verdict{Prior: row.State}
 	switch op.Kind {
 	case OpClaim:
-		return claim(row, now, op)
+		v.Outcome, v.Prior = claim(&row, now, &op)
 	case OpExtend:
-		return extend(row, op)
+		v.Outcome = extend(&row, &op)
 	case OpComplete:
-		return complete(row, now, op)
+		v.Outcome = complete(&row, now, &op)
 	case OpRelease:
-		return release(row, op)
+		v.Outcome = release(&row, &op)
+	default:
+		panic("dedupe: Step: unknown operation " + op.Kind.String())
 	}
-	panic("dedupe: Step: unknown operation " + op.Kind.String())
+	v.Row = row
+	return row, v
 }
 
-// claim gives the key to op.Owner when nobody holds it.
-func claim(row Row, now Millis, op Op) (Row, Verdict) {
+// claim gives the key to op.Owner when nobody holds it. An expired row counts
+// as none, but for its fencing number, which never goes back.
+func claim(row *Row, now Millis, op *Op) (Outcome, State) {
 	if row.Exists() && row.Owner == op.Owner {
-		return claimOwn(row, op)
+		return claimOwn(row, op), row.State
 	}
-	prior := row.State
+	prior, fence := row.State, row.Fence+1
 	if row.Expired(now) {
 		prior = Absent
 	}
 	switch prior {
-	case Absent, Failed: // nobody's
 	case Completed:
-		return row, Verdict{Outcome: Done, Prior: prior, Row: row}
+		return Done, prior
 	case Parked:
-		return row, Verdict{Outcome: Stuck, Prior: prior, Row: row}
+		return Stuck, prior
 	case Processing:
 		if now < row.LeaseEnd {
-			return row, Verdict{Outcome: Busy, Prior: prior, Row: row}
+			return Busy, prior
 		}
 		if op.AtMostOnce { // whoever held it may have run it
 			row.State = Parked
-			return row, Verdict{Outcome: Stuck, Prior: prior, Row: row}
+			return Stuck, prior
 		}
+	case Absent, Failed: // nobody's
 	}
-	next := Row{
-		State:       Processing,
-		Owner:       op.Owner,
-		Fence:       int64(now),
-		Claims:      1,
-		LeaseEnd:    op.LeaseEnd,
-		RetainEnd:   op.RetainEnd,
-		Created:     now,
-		Fingerprint: op.Fingerprint,
+	if !row.Exists() {
+		fence = int64(now)
 	}
-	if row.Exists() { // also of an expired row: the number never goes back
-		next.Fence = row.Fence + 1
+	if prior == Absent {
+		*row = Row{Created: now}
 	}
-	if prior != Absent {
-		next.Claims = row.Claims + 1
-		next.Failures = row.Failures
-		next.Created = row.Created
-		next.LastError = row.LastError
-		next.RetainEnd = max(row.RetainEnd, op.RetainEnd)
-	}
-	return next, Verdict{Outcome: Won, Prior: prior, Row: next}
+	row.State, row.Owner, row.Fence = Processing, op.Owner, fence
+	row.Claims++
+	row.LeaseEnd = op.LeaseEnd
+	row.RetainEnd = max(row.RetainEnd, op.RetainEnd)
+	row.Fingerprint = op.Fingerprint
+	return Won, prior
 }
 
 // claimOwn answers a claim that finds its own owner: a copy of a claim that
 // was applied before. It holds only while the row is still being processed;
 // after a release or a completion the copy comes too late to mean anything.
-func claimOwn(row Row, op Op) (Row, Verdict) {
-	v := Verdict{Prior: row.State}
+func claimOwn(row *Row, op *Op) Outcome {
 	switch row.State {
 	case Processing:
 		row.LeaseEnd = max(row.LeaseEnd, op.LeaseEnd)
-		v.Outcome = Won
+		return Won
 	case Completed:
-		v.Outcome = Done
+		return Done
 	case Parked:
-		v.Outcome = Stuck
-	default:
-		v.Outcome = Lost
+		return Stuck
+	case Absent, Failed:
 	}
-	v.Row = row
-	return row, v
+	return Lost
 }
 
 // extend moves the end of the owner's lease, never backwards.
-func extend(row Row, op Op) (Row, Verdict) {
-	v := Verdict{Outcome: Lost, Prior: row.State}
-	if row.State == Processing && row.Owner == op.Owner {
-		row.LeaseEnd = max(row.LeaseEnd, op.LeaseEnd)
-		row.RetainEnd = max(row.RetainEnd, op.RetainEnd)
-		v.Outcome = Applied
+func extend(row *Row, op *Op) Outcome {
+	if row.State != Processing || row.Owner != op.Owner {
+		return Lost
 	}
-	v.Row = row
-	return row, v
+	row.LeaseEnd = max(row.LeaseEnd, op.LeaseEnd)
+	row.RetainEnd = max(row.RetainEnd, op.RetainEnd)
+	return Applied
 }
 
 // complete records that the owner's handler succeeded. It is accepted however
 // late it comes, as long as nobody took over.
-func complete(row Row, now Millis, op Op) (Row, Verdict) {
-	v := Verdict{Outcome: Lost, Prior: row.State}
+func complete(row *Row, now Millis, op *Op) Outcome {
 	switch {
 	case !row.Exists() || row.Owner != op.Owner:
+		return Lost
 	case row.State == Completed: // a copy: the completion time stays
-		v.Outcome = Applied
-	case row.State == Processing || row.State == Parked:
-		row.State = Completed
-		row.Completed = now
-		row.RetainEnd = max(row.RetainEnd, op.RetainEnd)
-		row.LastError = ""
-		row.Result = op.Result
-		row.ResultLost = op.ResultLost
-		v.Outcome = Applied
+		return Applied
+	case row.State == Failed: // after its own release
+		return Lost
 	}
-	v.Row = row
-	return row, v
+	row.State = Completed
+	row.Completed = now
+	row.RetainEnd = max(row.RetainEnd, op.RetainEnd)
+	row.LastError = ""
+	row.Result = op.Result
+	row.ResultLost = op.ResultLost
+	return Applied
 }
 
 // release gives the owner's key back. Only a run that failed counts as a
 // failure, and only such a run parks an at-most-once row.
-func release(row Row, op Op) (Row, Verdict) {
-	v := Verdict{Outcome: Lost, Prior: row.State}
+func release(row *Row, op *Op) Outcome {
 	switch {
 	case !row.Exists() || row.Owner != op.Owner:
+		return Lost
 	case row.State == Completed: // a transaction committed, its answer was lost
-		v.Outcome = Done
+		return Done
 	case row.State == Failed: // a copy
-		v.Outcome = Applied
+		return Applied
 	case row.State == Parked && op.Ran: // a copy, or parked by another claim
-		v.Outcome = Applied
-	case row.State == Processing || row.State == Parked:
-		row.RetainEnd = max(row.RetainEnd, op.RetainEnd)
-		row.State = Failed
-		if op.Ran {
-			row.Failures++
-			row.LastError = op.Error
-			if op.AtMostOnce {
-				row.State = Parked
-			}
-		}
-		v.Outcome = Applied
+		return Applied
 	}
-	v.Row = row
-	return row, v
+	row.State = Failed
+	row.RetainEnd = max(row.RetainEnd, op.RetainEnd)
+	if op.Ran {
+		row.Failures++
+		row.LastError = op.Error
+		if op.AtMostOnce {
+			row.State = Parked
+		}
+	}
+	return Applied
 }

@@ -53,7 +53,8 @@ type Ticket struct {
 
 	settlement // on its way to the store
 
-	followers []*Ticket // guarded by Guard.mu
+	followers []*Ticket // guarded by Guard.mu until landed
+	landed    bool      // nobody can follow any more
 	twinLease Millis    // of the twin that refused to be followed
 }
 
