@@ -34,7 +34,8 @@ type Options struct {
 	// with it; a record that it refuses fails. Defaults to none.
 	Decode func(rec *consumer.Record) error
 
-	// Observer is told when a batch is done. Defaults to none.
+	// Observer is told which records failed and why, and when a batch is done.
+	// Defaults to the guard's.
 	Observer consumer.Observer
 }
 
@@ -70,6 +71,9 @@ func New(guard *dedupe.Guard, h consumer.Handler, o Options) *Processor {
 	}
 	if o.Concurrency == 0 {
 		o.Concurrency = defaultConcurrency
+	}
+	if o.Observer == nil {
+		o.Observer = guard.Observer()
 	}
 	return &Processor{guard: guard, h: h, o: o, slots: make(chan struct{}, o.Concurrency)}
 }

@@ -2,11 +2,13 @@ package batch_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/onlyonce-go/onlyonce/batch"
 	"github.com/onlyonce-go/onlyonce/consumer"
+	"github.com/onlyonce-go/onlyonce/dedupe"
 )
 
 // Wiring mistakes panic where they are made.
@@ -38,10 +40,12 @@ func TestNoRecords(t *testing.T) {
 	}
 }
 
-// The observer is told once of each batch, when all of it has an outcome.
+// The observer is told once of each batch, when all of it has an outcome, and
+// before that why each of its records failed.
 func TestBatchDone(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var told []consumer.BatchDone
+		failed := map[string]error{}
 		p := batch.New(guard(newStore(0)), consumer.HandlerFunc(func(_ context.Context, rec *consumer.Record) error {
 			time.Sleep(time.Second)
 			if rec.ID == "a1" {
@@ -49,7 +53,12 @@ func TestBatchDone(t *testing.T) {
 			}
 			return nil
 		}), batch.Options{Observer: consumer.ObserverFunc(func(_ context.Context, e consumer.Event) {
-			told = append(told, e.(consumer.BatchDone))
+			switch e := e.(type) {
+			case consumer.BatchDone:
+				told = append(told, e)
+			case consumer.Failed:
+				failed[e.Record.ID] = e.Err
+			}
 		})})
 		recs := fifo("a1", "a2", "a3", "b1", "c1", "x", "b1")
 		recs[5] = &consumer.Record{} // without a key
@@ -60,6 +69,11 @@ func TestBatchDone(t *testing.T) {
 		}
 		if got := told[0]; got.Took < want.Took || got.Took > want.Took+10*time.Millisecond {
 			t.Errorf("took %v, want %v", got.Took, want.Took)
+		}
+		for id, want := range map[string]error{"a1": errHandler, "a2": batch.ErrGroupFailed, "a3": batch.ErrGroupFailed, "": dedupe.ErrNoKey} {
+			if !errors.Is(failed[id], want) || len(failed) != 4 {
+				t.Errorf("told that %q failed with %v, want %v; of %d in all", id, failed[id], want, len(failed))
+			}
 		}
 		told[0].Took = want.Took
 		if told[0] != want {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/onlyonce-go/onlyonce/consumer"
 	"github.com/onlyonce-go/onlyonce/dedupe"
 )
 
@@ -56,6 +57,9 @@ func (r *run) finish(pl *place, err error) {
 	r.last = pl
 	if err != nil {
 		r.failed++
+		if o := r.p.o.Observer; o != nil {
+			o.Observe(r.ctx, consumer.Failed{Record: pl.rec, Err: err})
+		}
 		if r.p.o.StopOnFailure && pl.rec.Ordered {
 			r.stopBehind(pl)
 		}

@@ -87,7 +87,9 @@ func TestLeavingTheLoop(t *testing.T) {
 						time.Sleep(time.Second)
 						return nil
 					}), batch.Options{Concurrency: 3, Observer: consumer.ObserverFunc(func(_ context.Context, e consumer.Event) {
-						seen = e.(consumer.BatchDone)
+						if d, ok := e.(consumer.BatchDone); ok {
+							seen = d
+						}
 					})})
 					recs := fifo("a1", "b1", "b2", "b3", "c1", "d1", "e1", "e2", "b4", "a2")
 					leave(p.Process(t.Context(), recs))

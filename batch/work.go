@@ -1,7 +1,7 @@
 package batch
 
 import (
-	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/onlyonce-go/onlyonce/consumer"
@@ -48,7 +48,7 @@ func (r *run) join(pl *place) {
 func safely(decode func(*consumer.Record) error, rec *consumer.Record) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("batch: decoder panicked: %v", v)
+			err = &consumer.PanicError{Value: v, Stack: debug.Stack()}
 		}
 	}()
 	return decode(rec)

@@ -26,8 +26,8 @@ type Claimed struct {
 type Duplicate struct {
 	Record      *Record
 	Key         string
-	CompletedAt time.Time
-	InBatch     bool // its twin finished in this process, at the same time
+	CompletedAt time.Time // zero when InProcess
+	InProcess   bool      // its twin was handled in this process at the same time
 }
 
 // InProgress is told when another worker holds the record's key. The record
@@ -62,7 +62,8 @@ type Completed struct {
 
 // CompletionLost is told when a handler succeeded and its completion was not
 // recorded: another worker took over, or the store could not be reached. The
-// record is reported as failed, and its effect may repeat.
+// record is reported as failed, and its effect may repeat, unless the worker
+// that took over has completed it.
 type CompletionLost struct {
 	Record *Record
 	Key    string
@@ -70,18 +71,20 @@ type CompletionLost struct {
 	Err    error
 }
 
-// Released is told when a claim was given back, so that a redelivery may run
-// the record.
+// Released is told when a claim is given up: its handler failed, or did not
+// start. A redelivery may run the record.
 type Released struct {
-	Record *Record
-	Key    string
-	Fence  int64
-	Ran    bool  // the handler ran (and failed)
-	Err    error // why
+	Record   *Record
+	Key      string
+	Fence    int64
+	Ran      bool  // the handler ran (and failed)
+	Recorded bool  // the key is free now; else another worker has it, or its lease has to pass
+	Err      error // why
 }
 
-// LeaseLost is told when a running handler's lease ended or passed to another
-// worker: the handler's context is cancelled.
+// LeaseLost is told when the lease of a record that runs, or waits to run,
+// ended or passed to another worker: its handler's context is cancelled, or it
+// does not start.
 type LeaseLost struct {
 	Record *Record
 	Key    string
@@ -93,7 +96,14 @@ type LeaseLost struct {
 // is reported as failed while the handler still runs.
 type Abandoned struct {
 	Record *Record
-	Key    string // empty without a guard
+	Key    string
+}
+
+// Failed is told by a batch for each record that it reports as failed,
+// whatever the reason: the one place to learn why a record comes back.
+type Failed struct {
+	Record *Record
+	Err    error
 }
 
 // StoreFailed is told when a call to the store failed as a whole.
@@ -146,6 +156,9 @@ func (LeaseLost) EventName() string { return "lease_lost" }
 
 // EventName returns "abandoned".
 func (Abandoned) EventName() string { return "abandoned" }
+
+// EventName returns "failed".
+func (Failed) EventName() string { return "failed" }
 
 // EventName returns "store_failed".
 func (StoreFailed) EventName() string { return "store_failed" }

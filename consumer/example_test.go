@@ -52,7 +52,7 @@ func ExampleChain() {
 	_ = chain.HandleRecord(context.Background(), &consumer.Record{ID: "m-1"})
 	// Output:
 	// handling m-1 with a deadline: true
-	// m-1 ended: handler panicked: out of stock
+	// m-1 ended: panicked: out of stock
 }
 
 // Each type of event has its handler.

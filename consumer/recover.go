@@ -11,13 +11,14 @@ import (
 // [runtime.Goexit] instead of returning.
 var ErrGoexit = errors.New("consumer: handler called runtime.Goexit")
 
-// PanicError is the failure of a record whose handler panicked.
+// PanicError is the failure of a record whose handler panicked, or whose
+// decoder or key function did.
 type PanicError struct {
 	Value any    // what was passed to panic
 	Stack []byte // the stack of the goroutine that panicked
 }
 
-func (e *PanicError) Error() string { return fmt.Sprintf("handler panicked: %v", e.Value) }
+func (e *PanicError) Error() string { return fmt.Sprintf("panicked: %v", e.Value) }
 
 // Unwrap returns Value when it is an error, so that errors.Is sees through.
 func (e *PanicError) Unwrap() error {

@@ -43,7 +43,7 @@ func TestRecoverUnwrap(t *testing.T) {
 	if errors.Unwrap(err) != nil {
 		t.Errorf("Unwrap = %v, want nil", errors.Unwrap(err))
 	}
-	if want := "handler panicked: text"; err.Error() != want {
+	if want := "panicked: text"; err.Error() != want {
 		t.Errorf("text = %q, want %q", err, want)
 	}
 }

@@ -34,8 +34,8 @@ type Options struct {
 	// Defaults to 1 s, and to a fifth of Lease when that is shorter.
 	Skew time.Duration
 
-	// Retention is how long a finished record is remembered, from its
-	// completion. Defaults to 14 days.
+	// Retention is how long a record is remembered, from the last change of
+	// its row: a finished one from its completion. Defaults to 14 days.
 	Retention time.Duration
 
 	// Redelivery is the longest time after which a record can still come
@@ -110,6 +110,14 @@ func New(store Store, o Options) *Guard {
 // one by one: a claim of an at-most-once consumer that dies between claim and
 // handler parks the record.
 func (g *Guard) ClaimsLate() bool { return g != nil && g.o.AtMostOnce }
+
+// Observer returns the guard's observer, nil when it has none.
+func (g *Guard) Observer() consumer.Observer {
+	if g == nil {
+		return nil
+	}
+	return g.o.Observer
+}
 
 func setDefault(d *time.Duration, v time.Duration) {
 	if *d == 0 {

@@ -66,7 +66,7 @@ func TestCompletionTriedAgain(t *testing.T) {
 					t.Errorf("redelivery: got error %v, want none", err)
 				}
 				h.wantRuns(t, "a", 1)
-				if e := told[consumer.Duplicate](l); len(e) != 1 || e[0].CompletedAt.IsZero() || e[0].InBatch {
+				if e := told[consumer.Duplicate](l); len(e) != 1 || e[0].CompletedAt.IsZero() || e[0].InProcess {
 					t.Errorf("redelivery: told %+v, want one duplicate", e)
 				}
 			})
@@ -170,7 +170,9 @@ func TestFailureAfterTakeover(t *testing.T) {
 		}}
 		wantIs(t, once(t.Context(), g, &h, "a"), errDown)
 		f.wantState(t, "a", dedupe.Completed)
-		wantTold[consumer.Released](t, l, 0)
+		if told := wantTold[consumer.Released](t, l, 1); told[0].Recorded || !errors.Is(told[0].Err, errDown) {
+			t.Errorf("told %+v, want the handler's error and that nothing was recorded", told[0])
+		}
 		if err := once(t.Context(), g, &h, "a"); err != nil {
 			t.Errorf("redelivery: got error %v, want none", err)
 		}

@@ -163,12 +163,14 @@ func told[E consumer.Event](l *ledger) []E {
 }
 
 // wantTold fails the test unless there were n events of type E.
-func wantTold[E consumer.Event](t *testing.T, l *ledger, n int) {
+func wantTold[E consumer.Event](t *testing.T, l *ledger, n int) []E {
 	t.Helper()
-	if es := told[E](l); len(es) != n {
+	es := told[E](l)
+	if len(es) != n {
 		var e E
-		t.Errorf("told %q %d times, want %d: %+v", e.EventName(), len(es), n, es)
+		t.Fatalf("told %q %d times, want %d: %+v", e.EventName(), len(es), n, es)
 	}
+	return es
 }
 
 const worker = "orders" // the consumer of nearly all guards here

@@ -41,7 +41,7 @@ func TestFollowers(t *testing.T) {
 		ts[1].Skip(errDown)
 		d.Close()
 		h.wantRuns(t, "a", 1)
-		if e := told[consumer.Duplicate](l); len(e) != 2 || !e[0].InBatch {
+		if e := told[consumer.Duplicate](l); len(e) != 2 || !e[0].InProcess {
 			t.Errorf("told %+v, want two duplicates in the batch", e)
 		}
 	})

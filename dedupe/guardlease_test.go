@@ -225,7 +225,9 @@ func TestLeaseTakenOver(t *testing.T) {
 				t.Errorf("row %+v was changed by a worker that had lost it", row)
 			}
 			wantTold[consumer.LeaseLost](t, l, 1)
-			wantTold[consumer.Released](t, l, 0)
+			if told := wantTold[consumer.Released](t, l, 1); told[0].Recorded {
+				t.Errorf("told %+v, want that nothing was recorded", told[0])
+			}
 		})
 	}
 

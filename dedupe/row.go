@@ -99,14 +99,18 @@ type Row struct {
 // Exists reports whether r is a row at all.
 func (r *Row) Exists() bool { return r.State != Absent }
 
-// Expiry returns when a store may collect the row: when both the retention
-// and the lease have passed. It returns zero for rows that never expire
-// (parked ones) and for no row.
+// Expiry returns when a store may collect the row: when the retention has
+// passed, and the lease too while the row is PROCESSING. It returns zero for
+// rows that never expire (parked ones) and for no row.
 func (r *Row) Expiry() Millis {
-	if r.State == Absent || r.State == Parked {
-		return 0
+	switch r.State {
+	case Processing:
+		return max(r.RetainEnd, r.LeaseEnd)
+	case Completed, Failed:
+		return r.RetainEnd
+	case Absent, Parked:
 	}
-	return max(r.RetainEnd, r.LeaseEnd)
+	return 0
 }
 
 // Expired reports whether a claim at now finds the row as if it were not

@@ -205,9 +205,10 @@ func (t *Ticket) released(v *Verdict) {
 	case !t.s.observed():
 	case parked:
 		t.s.observe(consumer.Parked{Record: t.rec, Key: string(t.key)})
-	case v.Outcome == Applied:
+	default:
 		t.s.observe(consumer.Released{
-			Record: t.rec, Key: string(t.key), Fence: t.fence, Ran: t.ran, Err: t.cause,
+			Record: t.rec, Key: string(t.key), Fence: t.fence,
+			Ran: t.ran, Recorded: v.Outcome == Applied, Err: t.cause,
 		})
 	}
 	err := t.cause

@@ -100,6 +100,10 @@ func TestStepClaimTakesOver(t *testing.T) {
 			State: dedupe.Processing, Owner: stepOther, Fence: 8, Claims: 3, Failures: 1, LastError: "first",
 			LeaseEnd: stepFar, RetainEnd: stepFar + 1, Created: stepPast,
 		})
+		row.RetainEnd = stepFar + 1000 // longer than the claim asks for: it stays
+		if next, _ := dedupe.Step(row, stepNow, stepOp(dedupe.OpClaim, stepOther)); next.RetainEnd != row.RetainEnd {
+			t.Errorf("takeover of %v: retention ends at %d, want %d", row.State, next.RetainEnd, row.RetainEnd)
+		}
 	}
 }
 
@@ -136,10 +140,16 @@ func TestStepClaimExpired(t *testing.T) {
 }
 
 // Retention and lease are two clocks: a retention that has passed ends no live
-// lease, and a parked row outlives both.
+// lease, and a parked row outlives both. A completed row has no lease left: it
+// is forgotten when its retention has passed.
 func TestStepRetentionEndsNoLease(t *testing.T) {
+	completed := stepRow(dedupe.Completed)
+	completed.RetainEnd = stepPast
+	if _, v := dedupe.Step(completed, stepNow, stepOp(dedupe.OpClaim, stepOther)); v.Outcome != dedupe.Won || v.Prior != dedupe.Absent {
+		t.Errorf("completed and past its retention: got %v with prior %v, want won with prior ABSENT", v.Outcome, v.Prior)
+	}
 	for state, want := range map[dedupe.State]dedupe.Outcome{
-		dedupe.Processing: dedupe.Busy, dedupe.Completed: dedupe.Done, dedupe.Parked: dedupe.Stuck,
+		dedupe.Processing: dedupe.Busy, dedupe.Parked: dedupe.Stuck,
 	} {
 		row := stepRow(state)
 		row.RetainEnd = stepPast

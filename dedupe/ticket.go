@@ -157,7 +157,7 @@ func (t *Ticket) done(fingerprint string, at Millis, inBatch bool) {
 	}
 	if t.s.observed() {
 		t.s.observe(consumer.Duplicate{
-			Record: t.rec, Key: string(t.key), CompletedAt: at.Time(), InBatch: inBatch,
+			Record: t.rec, Key: string(t.key), CompletedAt: at.Time(), InProcess: inBatch,
 		})
 	}
 	t.report(nil)

@@ -16,6 +16,7 @@ type command struct {
 	summary string // one line
 	text    string // for its help
 	flags   func(*flagSet, *settings)
+	foreign map[string]string    // flags of other commands, and why not here
 	check   func(settings) error // what no flag can check alone
 	run     func(context.Context, process, settings) error
 }
@@ -66,6 +67,10 @@ func (c command) parse(args []string, getenv func(string) string) (settings, err
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return s, err
+		}
+		name, undefined := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+		if why := c.foreign[name]; undefined && why != "" {
+			return s, usagef("--%s is no flag of %s: %s (see %s %s --help)", name, c.name, why, program, c.name)
 		}
 		dashes := strings.NewReplacer("flag -", "flag --", "for -", "for --", "defined: -", "defined: --", "argument: -", "argument: --")
 		return s, usagef("%s (see %s %s --help)", dashes.Replace(err.Error()), program, c.name)

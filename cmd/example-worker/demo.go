@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strconv"
@@ -59,9 +60,6 @@ func runDemo(ctx context.Context, p process, s settings) error {
 	}
 	err = d.run(ctx, show)
 	show.end()
-	if errors.Is(err, errInterrupted) {
-		return err
-	}
 	r := d.result()
 	if err == nil {
 		r.print(out, s)
@@ -69,7 +67,7 @@ func runDemo(ctx context.Context, p process, s settings) error {
 			err = errLoss
 		}
 	}
-	if s.json { // of a demo that was given up, too: its orders are lost
+	if s.json { // of a demo that ended early, too: what is not done is lost
 		err = errors.Join(err, r.printJSON(p.stdout))
 	}
 	return err
@@ -91,6 +89,7 @@ type demo struct {
 	dropped atomic.Int64 // answers of batches
 	acked   atomic.Int64 // messages deleted from the queue
 	refused atomic.Int64 // invocations in a row whose process ended by itself
+	unfit   atomic.Bool  // a process refused its settings
 	began   time.Time
 	took    time.Duration
 }
@@ -203,12 +202,15 @@ func (d *demo) watch(ctx context.Context, show *progress) error {
 			moved = time.Now()
 		}
 		last = now
+		mistake := d.log.mistake()
 		switch {
+		case d.unfit.Load() && mistake != "":
+			return usageError(mistake)
 		case d.refused.Load() >= demoRefusals:
 			return fmt.Errorf("the worker's process does not stay: %s", d.lastWords())
 		case time.Since(moved) > demoPatience:
-			return fmt.Errorf("nothing has moved for %v, %d of %d orders are done: %s",
-				demoPatience, now.totals.effects, d.s.messages, d.lastWords())
+			return fmt.Errorf("nothing has moved for %v, with %d of %s done: %s",
+				demoPatience, now.totals.effects, count(d.s.messages, "order", "orders"), d.lastWords())
 		}
 	}
 }
@@ -264,6 +266,9 @@ func (d *demo) observe(inv lambdatest.Invocation) {
 		d.dropped.Add(1)
 	case failed && fe.Type == "Runtime.ExitError":
 		d.refused.Add(1)
+		if exit, ok := errors.AsType[*exec.ExitError](inv.Err); ok && exit.ExitCode() == exitUsage {
+			d.unfit.Store(true) // unless it panicked: that has the same code, and says no mistake
+		}
 		return
 	}
 	d.refused.Store(0)

@@ -12,7 +12,8 @@ func demoCommand() command {
 			"are lost, and the function is killed with SIGKILL in the middle of a batch. A ledger, the\n" +
 			"next system, applies each Idempotency-Key once and counts what was applied per order.\n" +
 			"\n" +
-			"Exit code 1 when an order was lost or doubled. With --json the last line of stdout is\n" +
+			"Exit code 1 when an order was lost or doubled. With --json the last line of stdout is,\n" +
+			"also when the demo was interrupted,\n" +
 			"  messages            orders that were sent, each counted once\n" +
 			"  deliveries          messages that were handed to the function, repeated ones included\n" +
 			"  effects             effects that the ledger applied\n" +
@@ -37,6 +38,11 @@ func demoCommand() command {
 			define(fs, "retain", &s.retain, parseDuration, "336h", retainUsage)
 			define(fs, "concurrency", &s.concurrency, parseCount, "20", "run `N` handlers at once")
 			define(fs, "log-level", &s.logLevel, parseLevel, "warn", levelUsage+"; the failures\nthat the demo makes itself are told from info down")
+		},
+		foreign: map[string]string{
+			"source":     "the demo brings its own source, an SQS queue",
+			"replay":     "the demo brings its own source, an SQS queue without replays",
+			"effect-url": "the demo brings its own next system, the ledger",
 		},
 		check: func(settings) error { return nil },
 		run:   runDemo,

@@ -53,11 +53,17 @@ func define[T any](fs *flagSet, name string, to *T, parse func(string) (T, error
 	fs.order = append(fs.order, name)
 }
 
-// toggle adds a flag without an argument.
+// toggle adds a flag without an argument, which is unset by default.
 func (fs *flagSet) toggle(name string, to *bool, usage string) {
-	fs.BoolVar(to, name, false, usage)
+	fs.Var(&toggled{value[bool]{to: to, text: "false", parse: parseBool}}, name, usage)
 	fs.order = append(fs.order, name)
 }
+
+// toggled is a flag that its name alone sets.
+type toggled struct{ value[bool] }
+
+// IsBoolFlag tells package flag so.
+func (*toggled) IsBoolFlag() bool { return true }
 
 // variable returns the name of the environment variable of a flag.
 func variable(name string) string { return strings.ToUpper(strings.ReplaceAll(name, "-", "_")) }

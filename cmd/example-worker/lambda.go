@@ -48,7 +48,8 @@ func lambdaCommand() command {
 const (
 	consumerUsage = "the scope of the keys: workers of another `NAME` do the same work again"
 	keyUsage      = "what makes two records the same work: \"id\", the source's stable id, or the values at\n" +
-		"`POINTERS` into the decoded body, such as /order_id or /tenant,/order_id"
+		"`POINTERS` into the decoded body, such as /order_id or /tenant,/order_id; commas separate\n" +
+		"them, so a pointer that contains a comma cannot be named"
 	leaseUsage  = "how long a claim of a killed worker holds, as a `DURATION`; never past the deadline"
 	retainUsage = "how long finished work is remembered, as a `DURATION`"
 	levelUsage  = "log lines to write, from `LEVEL` up: debug, info, warn or error"

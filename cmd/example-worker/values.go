@@ -133,6 +133,14 @@ func parseShare(text string) (float64, error) {
 	return f, nil
 }
 
+func parseBool(text string) (bool, error) {
+	b, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, errors.New("want true or false")
+	}
+	return b, nil
+}
+
 func parseSeed(text string) (uint64, error) {
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {

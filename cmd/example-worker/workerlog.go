@@ -93,9 +93,10 @@ func (w *workerLog) line(text []byte) {
 	fmt.Fprintf(w.to, "%s\n", text)
 }
 
-// expected tells whether the demo itself is to blame for what the line says.
+// expected tells whether the demo itself is to blame for what the line says. A
+// record that failed for another reason has a line of another event besides.
 func (l logLine) expected() bool {
-	return l.Event == "released" || l.Event == "completion_lost" ||
+	return l.Event == "failed" || l.Event == "released" || l.Event == "completion_lost" ||
 		strings.HasPrefix(l.Msg, `{"errorMessage":"lambdasource:`) || strings.HasSuffix(l.Msg, "context canceled")
 }
 

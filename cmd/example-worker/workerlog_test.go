@@ -12,7 +12,7 @@ const workerLines = `{"level":"info","msg":"finished before, not run","event":"d
 {"level":"warn","msg":"failed","event":"released","ran":true,"err":"effect: status 500"}
 {"level":"info","msg":"given back without a run","event":"released","ran":false}
 {"level":"info","msg":"in progress elsewhere","event":"in_progress"}
-{"level":"info","msg":"finished before, not run","event":"duplicate","in_batch":true}
+{"level":"info","msg":"finished before, not run","event":"duplicate","in_process":true}
 {"level":"error","msg":"store failed","event":"store_failed","err":"disk full"}
 panic: something
 `

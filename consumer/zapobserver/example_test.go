@@ -19,11 +19,8 @@ func ExampleNew() {
 	key := "v1/s6:orders/s4:A-17"
 	ctx := context.Background()
 	o.Observe(ctx, consumer.Duplicate{Record: order, Key: key})
-	o.Observe(ctx, consumer.Released{
-		Record: order, Key: key, Fence: 5, Ran: true,
-		Err: consumer.Permanent(errors.New("card declined")),
-	})
+	o.Observe(ctx, consumer.Failed{Record: order, Err: consumer.Permanent(errors.New("card declined"))})
 	// Output:
-	// {"level":"info","msg":"finished before, not run","event":"duplicate","record_id":"m-1","source":"orders-queue","attempt":2,"key":"v1/s6:orders/s4:A-17","in_batch":false}
-	// {"level":"warn","msg":"failed","event":"released","record_id":"m-1","source":"orders-queue","attempt":2,"key":"v1/s6:orders/s4:A-17","fence":5,"ran":true,"err":"permanent: card declined","permanent":true}
+	// {"level":"info","msg":"finished before, not run","event":"duplicate","record_id":"m-1","source":"orders-queue","attempt":2,"key":"v1/s6:orders/s4:A-17","in_process":false}
+	// {"level":"warn","msg":"failed, comes back","event":"failed","record_id":"m-1","source":"orders-queue","attempt":2,"err":"permanent: card declined","permanent":true}
 }

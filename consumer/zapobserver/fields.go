@@ -24,7 +24,7 @@ func fields(e consumer.Event) []zap.Field {
 		if !e.CompletedAt.IsZero() {
 			l.add(zap.Time("completed_at", e.CompletedAt))
 		}
-		l.add(zap.Bool("in_batch", e.InBatch))
+		l.add(zap.Bool("in_process", e.InProcess))
 	case consumer.InProgress:
 		l.keyed(e.Record, e.Key, 0)
 		if !e.Until.IsZero() {
@@ -42,13 +42,16 @@ func fields(e consumer.Event) []zap.Field {
 		l.err(e.Err)
 	case consumer.Released:
 		l.keyed(e.Record, e.Key, e.Fence)
-		l.add(zap.Bool("ran", e.Ran))
+		l.add(zap.Bool("ran", e.Ran), zap.Bool("recorded", e.Recorded))
 		l.err(e.Err)
 	case consumer.LeaseLost:
 		l.keyed(e.Record, e.Key, e.Fence)
 		l.err(e.Err)
 	case consumer.Abandoned:
 		l.keyed(e.Record, e.Key, 0)
+	case consumer.Failed:
+		l.keyed(e.Record, "", 0)
+		l.err(e.Err)
 	case consumer.StoreFailed:
 		l.add(zap.Int("ops", e.Ops))
 		l.err(e.Err)

@@ -5,16 +5,16 @@
 // the message is for people and may change. Levels:
 //
 //	debug  claimed, completed, batch_done, kinds that are not known here
-//	info   duplicate, in_progress; claimed when it took over from a worker
-//	       whose lease ran out; released without a run; batch_done with failures
-//	warn   rejected, released after a run, parked, completion_lost, lease_lost,
-//	       abandoned, retention_short
+//	info   duplicate, in_progress, released; claimed when it took over from a
+//	       worker whose lease ran out; batch_done with failures
+//	warn   failed, rejected, parked, completion_lost, lease_lost, abandoned,
+//	       retention_short
 //	error  store_failed
 //
 // Fields, left out where the event or the record has none: record_id,
 // message_id, source, type, group, replay, attempt, key, fence, claims,
-// failures, took_over, in_batch, completed_at, until, ran, ops, retention,
-// needed, records, done, failed, took; of errors err, permanent, retry_after
+// failures, took_over, in_process, completed_at, until, ran, recorded, ops,
+// retention, needed, records, done, failed, took; of errors err, permanent, retry_after
 // and, of a panic, stack. Times and durations are written as the logger's
 // encoder does.
 //
@@ -64,6 +64,9 @@ func describe(e consumer.Event) (zapcore.Level, string) {
 		}
 		return zap.DebugLevel, "claimed"
 	case consumer.Duplicate:
+		if e.InProcess {
+			return zap.InfoLevel, "finished by its twin, not run"
+		}
 		return zap.InfoLevel, "finished before, not run"
 	case consumer.InProgress:
 		return zap.InfoLevel, "in progress elsewhere"
@@ -74,14 +77,16 @@ func describe(e consumer.Event) (zapcore.Level, string) {
 	case consumer.Completed:
 		return zap.DebugLevel, "completed"
 	case consumer.CompletionLost:
-		return zap.WarnLevel, "succeeded but not recorded, may run again"
+		return zap.WarnLevel, "succeeded but not recorded by this worker"
 	case consumer.Released:
 		if e.Ran {
-			return zap.WarnLevel, "failed"
+			return zap.InfoLevel, "given back after a run that failed"
 		}
 		return zap.InfoLevel, "given back without a run"
+	case consumer.Failed:
+		return zap.WarnLevel, "failed, comes back"
 	case consumer.LeaseLost:
-		return zap.WarnLevel, "lease lost while running"
+		return zap.WarnLevel, "lease lost"
 	case consumer.Abandoned:
 		return zap.WarnLevel, "handler ignores the end of its context"
 	case consumer.StoreFailed:

@@ -41,6 +41,11 @@ func fieldMap(pairs ...any) map[string]any {
 	return m
 }
 
+func without(m map[string]any, name string) map[string]any {
+	delete(m, name)
+	return m
+}
+
 // every is one of each event, with the level and the fields that it must have.
 var every = []struct {
 	event consumer.Event
@@ -51,20 +56,20 @@ var every = []struct {
 		fieldMap("fence", int64(7), "claims", int64(3), "failures", int64(1), "took_over", false)},
 	{consumer.Claimed{Record: rec, Key: "k", Fence: 7, Claims: 2, TookOver: true}, zap.InfoLevel,
 		fieldMap("fence", int64(7), "claims", int64(2), "failures", int64(0), "took_over", true)},
-	{consumer.Duplicate{Record: rec, Key: "k", CompletedAt: at}, zap.InfoLevel, fieldMap("completed_at", at, "in_batch", false)},
-	{consumer.Duplicate{Record: rec, Key: "k", InBatch: true}, zap.InfoLevel, fieldMap("in_batch", true)},
+	{consumer.Duplicate{Record: rec, Key: "k", CompletedAt: at}, zap.InfoLevel, fieldMap("completed_at", at, "in_process", false)},
+	{consumer.Duplicate{Record: rec, Key: "k", InProcess: true}, zap.InfoLevel, fieldMap("in_process", true)},
 	{consumer.InProgress{Record: rec, Key: "k", Until: at}, zap.InfoLevel, fieldMap("until", at)},
 	{consumer.Parked{Record: rec, Key: "k"}, zap.WarnLevel, fieldMap()},
 	{consumer.Rejected{Record: rec, Key: "k", Err: io.EOF}, zap.WarnLevel, fieldMap("err", "EOF")},
 	{consumer.Completed{Record: rec, Key: "k", Fence: 7}, zap.DebugLevel, fieldMap("fence", int64(7))},
 	{consumer.CompletionLost{Record: rec, Key: "k", Fence: 7, Err: io.EOF}, zap.WarnLevel, fieldMap("fence", int64(7), "err", "EOF")},
-	{consumer.Released{Record: rec, Key: "k", Fence: 7, Err: io.EOF}, zap.InfoLevel, fieldMap("fence", int64(7), "ran", false, "err", "EOF")},
-	{consumer.Released{Record: rec, Key: "k", Fence: 7, Ran: true, Err: consumer.Permanent(io.EOF)}, zap.WarnLevel,
-		fieldMap("fence", int64(7), "ran", true, "err", "permanent: EOF", "permanent", true)},
-	{consumer.Released{Record: rec, Key: "k", Fence: 7, Ran: true, Err: fmt.Errorf("w: %w", consumer.RetryAfter(time.Second, io.EOF))}, zap.WarnLevel,
-		fieldMap("fence", int64(7), "ran", true, "err", "w: EOF (retry after 1s)", "retry_after", time.Second)},
-	{consumer.Released{Record: rec, Key: "k", Fence: 7, Ran: true, Err: &consumer.PanicError{Value: "x", Stack: []byte("main.go:7")}}, zap.WarnLevel,
-		fieldMap("fence", int64(7), "ran", true, "err", "handler panicked: x", "stack", "main.go:7")},
+	{consumer.Released{Record: rec, Key: "k", Fence: 7, Err: io.EOF}, zap.InfoLevel, fieldMap("fence", int64(7), "ran", false, "recorded", false, "err", "EOF")},
+	{consumer.Released{Record: rec, Key: "k", Fence: 7, Ran: true, Recorded: true, Err: consumer.Permanent(io.EOF)}, zap.InfoLevel,
+		fieldMap("fence", int64(7), "ran", true, "recorded", true, "err", "permanent: EOF", "permanent", true)},
+	{consumer.Failed{Record: rec, Err: fmt.Errorf("w: %w", consumer.RetryAfter(time.Second, io.EOF))}, zap.WarnLevel,
+		without(fieldMap("err", "w: EOF (retry after 1s)", "retry_after", time.Second), "key")},
+	{consumer.Failed{Record: rec, Err: &consumer.PanicError{Value: "x", Stack: []byte("main.go:7")}}, zap.WarnLevel,
+		without(fieldMap("err", "panicked: x", "stack", "main.go:7"), "key")},
 	{consumer.LeaseLost{Record: rec, Key: "k", Fence: 7, Err: io.EOF}, zap.WarnLevel, fieldMap("fence", int64(7), "err", "EOF")},
 	{consumer.Abandoned{Record: rec, Key: "k"}, zap.WarnLevel, fieldMap()},
 	{consumer.StoreFailed{Ops: 4, Err: io.EOF}, zap.ErrorLevel, map[string]any{"ops": int64(4), "err": "EOF"}},

@@ -44,7 +44,9 @@ func FuzzSQS(f *testing.F) {
 			handled = append(handled, m)
 			return nil
 		}), lambdasource.Options{ReportAllFailed: true, Observer: consumer.ObserverFunc(func(_ context.Context, e consumer.Event) {
-			told = e.(consumer.BatchDone)
+			if d, ok := e.(consumer.BatchDone); ok {
+				told = d
+			}
 		})})
 		intact := bytes.Clone(payload)
 		response, err := h.Invoke(t.Context(), payload)
