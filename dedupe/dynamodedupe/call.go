@@ -3,7 +3,6 @@ package dynamodedupe
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -20,8 +19,6 @@ const (
 	// maxRetries bounds how often a throttled entry is sent again: the
 	// others of its group wait for it.
 	maxRetries = 4
-
-	firstBackoff = 25 * time.Millisecond
 )
 
 // call is one call of Apply. It works in rounds: in each one every key is
@@ -212,9 +209,8 @@ func (c *call) retry(l *lane, err error) {
 		c.fail(l, err)
 		return
 	}
-	wait := firstBackoff << l.retries
 	l.retries++
-	l.due = time.Now().Add(wait/2 + rand.N(wait))
+	l.due = time.Now().Add(backoff(l.retries))
 }
 
 // fail leaves the lane's operations undecided. The later ones too: whether

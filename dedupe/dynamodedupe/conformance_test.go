@@ -18,10 +18,9 @@ func TestConformance(t *testing.T) {
 		server ddbtest.Options
 		store  dynamodedupe.Options
 	}{
-		"statements":                {},
-		"statements, no old item":   {server: ddbtest.Options{NoOldItem: true}},
-		"statements, each old item": {server: ddbtest.Options{InsertOldItem: true}},
-		"single items":              {server: ddbtest.Options{NoPartiQL: true}, store: dynamodedupe.Options{SingleItem: true}},
+		"statements":              {},
+		"statements, no old item": {server: ddbtest.Options{NoOldItem: true}},
+		"single items":            {server: ddbtest.Options{NoPartiQL: true}, store: dynamodedupe.Options{SingleItem: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dedupetest.Run(t, dedupetest.Harness{

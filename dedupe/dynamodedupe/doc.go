@@ -32,8 +32,8 @@
 //
 // # Cost
 //
-// With items below 1 KB (a row without a result is about 0.3 KB, and its key
-// twice), in write and read capacity units:
+// With items below 1 KB (a row without a result is about 0.3 KB and
+// its key), in write and read capacity units:
 //
 //	record                     write   read   requests, of a group of up to 25
 //	fresh: claim, completion   2       0      2

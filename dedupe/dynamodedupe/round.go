@@ -83,7 +83,7 @@ func inParallel(n int, all []func()) {
 func (c *call) put(ctx context.Context, l *lane) {
 	ctx, cancel := context.WithTimeout(ctx, c.s.o.Timeout)
 	defer cancel()
-	_, err := c.s.client.PutItem(ctx, l.write.put(c.s.table))
+	_, err := c.s.client.PutItem(ctx, l.write.put(c.s.table), quickly)
 	if err == nil {
 		c.accepted(l)
 		return
@@ -115,7 +115,7 @@ func (c *call) execute(ctx context.Context, chunk []*lane) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.s.o.Timeout)
 	defer cancel()
-	out, err := c.s.client.BatchExecuteStatement(ctx, in)
+	out, err := c.s.client.BatchExecuteStatement(ctx, in, quickly)
 	if err == nil && len(out.Responses) != len(chunk) {
 		err = fmt.Errorf("%d answers to %d statements", len(out.Responses), len(chunk))
 	}
@@ -167,7 +167,7 @@ func (c *call) read(ctx context.Context, chunk []*lane) {
 	defer cancel()
 	out, err := c.s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
 		RequestItems: map[string]types.KeysAndAttributes{c.s.table: {Keys: keys, ConsistentRead: aws.Bool(true)}},
-	})
+	}, quickly)
 	if err != nil {
 		c.abandon(chunk, requestError("dynamodb:BatchGetItem", c.s.table, err))
 		return

@@ -56,6 +56,7 @@ func (w *write) size() int {
 func (w *write) statement(table string) types.BatchStatementRequest {
 	var b strings.Builder
 	var params []types.AttributeValue
+	var onFailure types.ReturnValuesOnConditionCheckFailure
 	quoted := quote(table)
 	if w.insert {
 		b.WriteString("INSERT INTO " + quoted + " VALUE {")
@@ -68,6 +69,7 @@ func (w *write) statement(table string) types.BatchStatementRequest {
 		}
 		b.WriteByte('}')
 	} else {
+		onFailure = types.ReturnValuesOnConditionCheckFailureAllOld // an INSERT never returns it
 		b.WriteString("UPDATE " + quoted)
 		for _, a := range w.set {
 			b.WriteString(" SET " + quote(a.name) + "=?")
@@ -86,7 +88,7 @@ func (w *write) statement(table string) types.BatchStatementRequest {
 	return types.BatchStatementRequest{
 		Statement:                           aws.String(b.String()),
 		Parameters:                          params,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		ReturnValuesOnConditionCheckFailure: onFailure,
 	}
 }
 
@@ -107,9 +109,10 @@ func (w *write) put(table string) *dynamodb.PutItemInput {
 		return in
 	}
 	var b strings.Builder
-	in.ExpressionAttributeNames = make(map[string]string, len(version()))
-	in.ExpressionAttributeValues = make(map[string]types.AttributeValue, len(version()))
-	for i, name := range version() {
+	compared := version()
+	in.ExpressionAttributeNames = make(map[string]string, len(compared))
+	in.ExpressionAttributeValues = make(map[string]types.AttributeValue, len(compared))
+	for i, name := range compared {
 		if i > 0 {
 			b.WriteString(" AND ")
 		}

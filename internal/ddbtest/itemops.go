@@ -36,7 +36,7 @@ func (e *expressions) parse() parsed {
 			fail("ValidationException", "Invalid %s: The expression can not be empty;", what)
 		}
 		return &parser{
-			what: what, toks: tokens(*src),
+			what: what, toks: tokens(*src, false),
 			names: e.ExpressionAttributeNames, values: e.ExpressionAttributeValues, used: used,
 		}
 	}

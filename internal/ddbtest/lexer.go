@@ -24,15 +24,15 @@ type token struct {
 	text string
 }
 
-// tokens splits an expression or a statement.
-func tokens(src string) []token {
+// tokens splits an expression, or a PartiQL statement.
+func tokens(src string, partiql bool) []token {
 	var out []token
 	for i := 0; i < len(src); {
 		c := src[i]
 		switch {
 		case strings.IndexByte(" \t\r\n", c) >= 0:
 			i++
-		case c == '"' || c == '\'':
+		case partiql && (c == '"' || c == '\''):
 			s, n := quoted(src[i:])
 			kind := tokQuoted
 			if c == '\'' {
@@ -40,7 +40,7 @@ func tokens(src string) []token {
 			}
 			out = append(out, token{kind, s})
 			i += n
-		case c == '#' || c == ':':
+		case !partiql && (c == '#' || c == ':'):
 			n := 1 + wordLen(src[i+1:])
 			kind := tokAlias
 			if c == ':' {

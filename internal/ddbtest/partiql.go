@@ -30,7 +30,7 @@ func (s *statement) parse() parsedStatement {
 	if len(s.Statement) > maxStatement {
 		fail("ValidationException", "Statement is longer than %d characters", maxStatement)
 	}
-	p := &parser{what: "statement", toks: tokens(s.Statement), partiql: true, params: s.Parameters}
+	p := &parser{what: "statement", toks: tokens(s.Statement, true), partiql: true, params: s.Parameters}
 	out := parsedStatement{verb: strings.ToUpper(p.next().text)}
 	switch out.verb {
 	case "INSERT":
@@ -137,11 +137,7 @@ func (c *call) execute(req *statement, s parsedStatement) Item {
 	case "INSERT":
 		c.wrote(t, was, s.item)
 		if was != nil {
-			e := &Error{Code: "DuplicateItemException", Message: "Duplicate primary key exists in table"}
-			if withItem && c.o.InsertOldItem {
-				e.item = was
-			}
-			panic(e)
+			fail("DuplicateItemException", "Duplicate primary key exists in table") // without the item, even if it was asked for
 		}
 		t.check(s.item)
 		t.items[key] = s.item

@@ -24,10 +24,6 @@ type Options struct {
 	// was asked for. Defaults to false.
 	NoOldItem bool
 
-	// InsertOldItem returns the item that was in the way of an INSERT when it
-	// was asked for. Defaults to false.
-	InsertOldItem bool
-
 	// NoPartiQL refuses PartiQL as an unknown operation. Defaults to false.
 	NoPartiQL bool
 }
