@@ -1,6 +1,8 @@
 package dynamodedupe_test
 
 import (
+	"math/rand/v2"
+	"sync"
 	"testing"
 
 	"github.com/onlyonce-go/onlyonce/dedupe"
@@ -43,4 +45,41 @@ func newServer(t *testing.T, o ddbtest.Options) *ddbtest.Server {
 	}
 	s.Reset()
 	return s
+}
+
+// The rules hold as well while requests are dropped, statements throttled and
+// reads left unprocessed: what is retried is not applied twice.
+func TestConformanceWithFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds: its waits are real")
+	}
+	for name, single := range map[string]bool{"statements": false, "single items": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			r := rand.New(rand.NewPCG(1, 2))
+			fault := func(req ddbtest.Request) (a ddbtest.Action) {
+				mu.Lock()
+				defer mu.Unlock()
+				if req.Attempt > 1 || r.IntN(20) > 0 {
+					return a
+				}
+				switch i := r.IntN(max(1, len(req.Keys))); r.IntN(3) {
+				case 0:
+					a.DropRequest = true
+				case 1:
+					a.Err = &ddbtest.Error{Code: "ThrottlingException"}
+				default:
+					a.FailStatements = map[int]*ddbtest.Error{i: {Code: "ThrottlingError"}}
+					a.Unprocessed = map[int]bool{i: true}
+				}
+				return a
+			}
+			dedupetest.Run(t, dedupetest.Harness{New: func(t *testing.T) dedupe.Store {
+				s := newServer(t, ddbtest.Options{NoOldItem: true})
+				s.Fault(fault)
+				return dynamodedupe.New(s.Client(), table, dynamodedupe.Options{SingleItem: single, Concurrency: 16})
+			}})
+		})
+	}
 }

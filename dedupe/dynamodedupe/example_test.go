@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
@@ -24,10 +25,22 @@ func ExampleNew() {
 	if err := store.Check(ctx); err != nil {
 		log.Fatal(err)
 	}
-	guard := dedupe.New(store, dedupe.Options{Consumer: "orders"})
-	fmt.Println(guard.ClaimsLate())
+	for _, worker := range []byte{1, 2} {
+		verdicts, err := store.Apply(ctx, []dedupe.Op{{
+			Kind:      dedupe.OpClaim,
+			Key:       "v1:orders:o-1",
+			Owner:     dedupe.Owner{worker},
+			LeaseEnd:  dedupe.MillisOf(time.Now().Add(time.Minute)),
+			RetainEnd: dedupe.MillisOf(time.Now().Add(24 * time.Hour)),
+		}})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(verdicts[0].Outcome)
+	}
 	// Output:
-	// false
+	// won
+	// busy
 }
 
 func ExampleHTTPClient() {

@@ -110,8 +110,9 @@ func conflictOnly(err error) bool {
 // execute writes a chunk in one request.
 func (c *call) execute(ctx context.Context, chunk []*lane) {
 	in := &dynamodb.BatchExecuteStatementInput{Statements: make([]types.BatchStatementRequest, len(chunk))}
+	quoted := quote(c.s.table)
 	for i, l := range chunk {
-		in.Statements[i] = l.write.statement(c.s.table)
+		in.Statements[i] = l.write.statement(quoted)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.s.o.Timeout)
 	defer cancel()

@@ -52,37 +52,41 @@ func (w *write) size() int {
 	return n
 }
 
-// statement returns the write as a PartiQL statement.
-func (w *write) statement(table string) types.BatchStatementRequest {
+// statement returns the write as a PartiQL statement on the quoted table.
+func (w *write) statement(quotedTable string) types.BatchStatementRequest {
 	var b strings.Builder
-	var params []types.AttributeValue
+	b.Grow(320)
+	compared := version()
+	params := make([]types.AttributeValue, 0, len(w.next)+1+len(compared))
+	add := func(before, name, after string, v types.AttributeValue) {
+		b.WriteString(before)
+		b.WriteString(name)
+		b.WriteString(after)
+		params = append(params, v)
+	}
 	var onFailure types.ReturnValuesOnConditionCheckFailure
-	quoted := quote(table)
 	if w.insert {
-		b.WriteString("INSERT INTO " + quoted + " VALUE {")
-		for i, a := range w.next {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			b.WriteString("'" + a.name + "':?")
-			params = append(params, a.value)
+		b.WriteString("INSERT INTO ")
+		b.WriteString(quotedTable)
+		before := " VALUE {'"
+		for _, a := range w.next {
+			add(before, a.name, "':?", a.value)
+			before = ",'"
 		}
 		b.WriteByte('}')
 	} else {
 		onFailure = types.ReturnValuesOnConditionCheckFailureAllOld // an INSERT never returns it
-		b.WriteString("UPDATE " + quoted)
+		b.WriteString("UPDATE ")
+		b.WriteString(quotedTable)
 		for _, a := range w.set {
-			b.WriteString(" SET " + quote(a.name) + "=?")
-			params = append(params, a.value)
+			add(` SET "`, a.name, `"=?`, a.value)
 		}
 		for _, name := range w.remove {
-			b.WriteString(" REMOVE " + quote(name))
+			b.WriteString(` REMOVE "` + name + `"`)
 		}
-		b.WriteString(" WHERE " + quote(attrKey) + "=?")
-		params = append(params, find(w.prev, attrKey))
-		for _, name := range version() {
-			b.WriteString(" AND " + quote(name) + "=?")
-			params = append(params, find(w.prev, name))
+		add(` WHERE "`, attrKey, `"=?`, find(w.prev, attrKey))
+		for _, name := range compared {
+			add(` AND "`, name, `"=?`, find(w.prev, name))
 		}
 	}
 	return types.BatchStatementRequest{
@@ -124,5 +128,6 @@ func (w *write) put(table string) *dynamodb.PutItemInput {
 	return in
 }
 
-// quote quotes a name for PartiQL.
-func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+// quote quotes a table's name for PartiQL. Attributes need no more than the
+// quotes.
+func quote(table string) string { return `"` + strings.ReplaceAll(table, `"`, `""`) + `"` }

@@ -133,13 +133,13 @@ func (p *parser) comparison() condition {
 	if p.word("IN") {
 		return condition{holds: p.in(a)}
 	}
-	op := p.next()
-	b, _, constant := p.operand()
+	op := p.peek()
 	holds, ok := comparator(op.text, p.partiql)
 	if op.kind != tokPunct || !ok {
-		p.at--
 		p.syntax()
 	}
+	p.at++
+	b, _, constant := p.operand()
 	c := condition{holds: func(i Item) bool {
 		x, y := a(i), b(i)
 		return x != nil && y != nil && holds(*x, *y)

@@ -76,24 +76,26 @@ func (p *parser) end() {
 
 // name reads one part of a path.
 func (p *parser) name() string {
-	t := p.next()
+	t := p.peek()
 	switch {
 	case t.kind == tokWord:
+		p.at++
 		if reserved(t.text) {
 			fail("ValidationException", "Invalid %s: Attribute name is a reserved keyword; reserved keyword: %s", p.what, t.text)
 		}
 		return t.text
 	case t.kind == tokQuoted && p.partiql:
+		p.at++
 		return t.text
 	case t.kind == tokAlias && !p.partiql:
 		name, ok := p.names[t.text]
 		if !ok {
 			fail("ValidationException", "Invalid %s: An expression attribute name used in the document path is not defined; attribute name: %s", p.what, t.text)
 		}
+		p.at++
 		p.used[t.text] = true
 		return name
 	}
-	p.at--
 	p.syntax()
 	return ""
 }
@@ -197,11 +199,11 @@ func (p *parser) constant() Value {
 func (p *parser) tuple() map[string]Value {
 	out := map[string]Value{}
 	for !p.punct("}") {
-		t := p.next()
+		t := p.peek()
 		if t.kind != tokText {
-			p.at--
 			p.syntax()
 		}
+		p.at++
 		p.must(":")
 		if _, double := out[t.text]; double {
 			fail("ValidationException", "Attribute %q stands twice in the tuple", t.text)

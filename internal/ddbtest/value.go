@@ -3,9 +3,11 @@ package ddbtest
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"maps"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -21,6 +23,15 @@ type Value struct {
 	SS   []string         `json:"SS,omitempty"`
 	NS   []string         `json:"NS,omitempty"`
 	BS   [][]byte         `json:"BS,omitempty"`
+}
+
+// MarshalJSON implements [json.Marshaler]: a map without members is one.
+func (v Value) MarshalJSON() ([]byte, error) {
+	if v.M != nil && len(v.M) == 0 {
+		return []byte(`{"M":{}}`), nil
+	}
+	type plain Value
+	return json.Marshal(plain(v))
 }
 
 // Item is the attributes of an item by name.
@@ -57,10 +68,15 @@ func (v Value) kind() string {
 	return found
 }
 
-// rat is the value as a number.
+// rat is the value as a number, of those that DynamoDB has.
 func (v Value) rat() (*big.Rat, bool) {
-	if v.N == nil {
+	if v.N == nil || len(*v.N) > 130 {
 		return nil, false
+	}
+	if at := strings.IndexAny(*v.N, "eE"); at >= 0 {
+		if e, err := strconv.Atoi((*v.N)[at+1:]); err != nil || e < -130 || e > 126 {
+			return nil, false
+		}
 	}
 	return new(big.Rat).SetString(*v.N)
 }
