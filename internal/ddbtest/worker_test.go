@@ -1,4 +1,4 @@
-package batch_test
+package ddbtest_test
 
 import (
 	"context"
