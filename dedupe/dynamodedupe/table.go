@@ -52,10 +52,13 @@ func CreateTable(ctx context.Context, client TableClient, table string) error {
 		TableName:               &table,
 		TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String(attrTTL), Enabled: aws.Bool(true)},
 	})
-	if err != nil {
-		return requestError("dynamodb:UpdateTimeToLive", table, err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if ttl, again := timeToLive(ctx, client, table); again == nil && ttl {
+		return nil // somebody else was faster
+	}
+	return requestError("dynamodb:UpdateTimeToLive", table, err)
 }
 
 func waitActive(ctx context.Context, client describer, table string) error {
