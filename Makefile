@@ -24,6 +24,10 @@ help: ## List the goals
 test: ## Run all tests of all modules, in random order, with the race detector if there is a C compiler (TESTFLAGS=-short)
 	@scripts/test.sh
 
+.PHONY: test-dynamodb
+test-dynamodb: ## Run the DynamoDB tests against a ministack of their own (needs Python 3.11; installs it once, into .cache)
+	@scripts/ministack.sh go test -count=1 -timeout 5m -run Endpoint ./dedupe/dynamodedupe ./internal/ddbtest
+
 .PHONY: race
 race: ## The same, but fail if the race detector cannot run
 	@RACE=require scripts/test.sh
