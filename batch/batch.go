@@ -22,7 +22,8 @@ type Options struct {
 	// run are reported as failed. Without a deadline it is the time that
 	// handlers get to return once the context was cancelled. Defaults to a
 	// tenth of the time that is left at the start, at least 500 ms and at
-	// most 5 s, and to 5 s without a deadline.
+	// most 5 s, and to 5 s without a deadline. With no more than the reserve
+	// left at the start nothing is run.
 	Reserve time.Duration
 
 	// StopOnFailure makes a failed record of an ordered source stop all of
@@ -74,6 +75,8 @@ func New(guard *dedupe.Guard, h consumer.Handler, o Options) *Processor {
 	}
 	if o.Observer == nil {
 		o.Observer = guard.Observer()
+	} else {
+		o.Observer = consumer.Contained(o.Observer)
 	}
 	return &Processor{guard: guard, h: h, o: o, slots: make(chan struct{}, o.Concurrency)}
 }

@@ -104,6 +104,9 @@ func (r *run) admitted(first int, ts []dedupe.Ticket) {
 
 // retry gives a place whose twin was not started a try of its own.
 func (r *run) retry(pl *place) {
+	if pl.done {
+		return
+	}
 	pl.again = true
 	if cause := r.unwanted(pl); cause != nil {
 		r.giveUp(pl, cause)

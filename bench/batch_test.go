@@ -55,22 +55,27 @@ func BenchmarkUnguarded(b *testing.B) {
 
 // BenchmarkMemory is a batch under a guard on the memory store, keyed by id.
 func BenchmarkMemory(b *testing.B) {
-	benchmark(b, func(*testing.B) dedupe.Store { return memdedupe.New() })
+	benchmark(b, openMemory)
 }
+
+func openMemory(testing.TB) dedupe.Store { return memdedupe.New() }
 
 // BenchmarkBolt is the same on the bbolt store, with its fsyncs.
 func BenchmarkBolt(b *testing.B) {
-	benchmark(b, func(b *testing.B) dedupe.Store {
-		s, err := boltdedupe.Open(filepath.Join(b.TempDir(), "dedupe.db"), boltdedupe.Options{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(func() { _ = s.Close() })
-		return s
-	})
+	benchmark(b, openBolt)
 }
 
-func benchmark(b *testing.B, open func(*testing.B) dedupe.Store) {
+func openBolt(tb testing.TB) dedupe.Store {
+	tb.Helper()
+	s, err := boltdedupe.Open(filepath.Join(tb.TempDir(), "dedupe.db"), boltdedupe.Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func benchmark(b *testing.B, open func(testing.TB) dedupe.Store) {
 	for _, size := range sizes {
 		b.Run(fmt.Sprintf("fresh/batch=%d", size), func(b *testing.B) { fresh(b, open, size) })
 	}
@@ -79,7 +84,7 @@ func benchmark(b *testing.B, open func(*testing.B) dedupe.Store) {
 	}
 }
 
-func fresh(b *testing.B, open func(*testing.B) dedupe.Store, size int) {
+func fresh(b *testing.B, open func(testing.TB) dedupe.Store, size int) {
 	ids := make([]string, round)
 	for i := range ids {
 		ids[i] = id(i)
@@ -102,7 +107,7 @@ func fresh(b *testing.B, open func(*testing.B) dedupe.Store, size int) {
 	perRecord(b, size)
 }
 
-func duplicate(b *testing.B, open func(*testing.B) dedupe.Store, size int) {
+func duplicate(b *testing.B, open func(testing.TB) dedupe.Store, size int) {
 	p, recs := processor(open(b)), records(size)
 	process(b, p, recs)
 	b.ReportAllocs()
@@ -113,13 +118,17 @@ func duplicate(b *testing.B, open func(*testing.B) dedupe.Store, size int) {
 }
 
 func processor(s dedupe.Store) *batch.Processor {
-	return batch.New(dedupe.New(s, dedupe.Options{Consumer: "bench"}), handler(), batch.Options{})
+	return guarded(s, handler())
 }
 
-func process(b *testing.B, p *batch.Processor, recs []*consumer.Record) {
-	for _, err := range p.Process(b.Context(), recs) {
+func guarded(s dedupe.Store, h consumer.Handler) *batch.Processor {
+	return batch.New(dedupe.New(s, dedupe.Options{Consumer: "bench"}), h, batch.Options{})
+}
+
+func process(tb testing.TB, p *batch.Processor, recs []*consumer.Record) {
+	for _, err := range p.Process(tb.Context(), recs) {
 		if err != nil {
-			b.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 }

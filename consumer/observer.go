@@ -37,6 +37,24 @@ func Observers(os ...Observer) Observer {
 	return kept
 }
 
+// Contained returns an Observer that tells o and keeps a panic of it from the
+// work that is watched. Guards and batches contain their observers by
+// themselves. It returns nil when o is nil.
+func Contained(o Observer) Observer {
+	switch o := o.(type) {
+	case nil, contained:
+		return o
+	}
+	return contained{o}
+}
+
+type contained struct{ Observer }
+
+func (c contained) Observe(ctx context.Context, e Event) {
+	defer func() { _ = recover() }()
+	c.Observer.Observe(ctx, e)
+}
+
 type observers []Observer
 
 func (os observers) Observe(ctx context.Context, e Event) {

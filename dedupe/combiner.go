@@ -2,7 +2,9 @@ package dedupe
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -189,14 +191,35 @@ func (c *combiner) waited() {
 		c.mu.Unlock()
 		return
 	case c.flying >= maxFlying:
-		c.timer.Reset(patience)
+		late := c.takeLate()
+		if len(c.pending) > 0 {
+			c.timer.Reset(patience)
+		}
 		c.mu.Unlock()
+		for i := range late {
+			late[i].asker.answered(undecided(late[i].len(), errNoCall))
+		}
 		return
 	}
 	group := c.take()
 	c.mu.Unlock()
 	c.send(group)
 	c.landed()
+}
+
+var errNoCall = errors.New("dedupe: the store answers none of the calls in flight")
+
+// takeLate removes what nobody waits for any more. c.mu is held.
+func (c *combiner) takeLate() (late []entry) {
+	now := time.Now()
+	c.pending = slices.DeleteFunc(c.pending, func(e entry) bool {
+		if e.until.IsZero() || now.Before(e.until) {
+			return false
+		}
+		late = append(late, e)
+		return true
+	})
+	return late
 }
 
 // take returns what has gathered and counts it as in flight. c.mu is held.
@@ -293,7 +316,7 @@ func together(group []entry) (context.Context, context.CancelFunc) {
 func (c *combiner) call(ctx context.Context, ops []Op, timeout time.Duration) []Verdict {
 	bounded := &lazyContext{parent: ctx, deadline: time.Now().Add(timeout)}
 	defer bounded.end(nil)
-	vs, err := c.store.Apply(bounded, ops)
+	vs, err := c.ask(bounded, ops)
 	if err == nil && len(vs) != len(ops) {
 		err = errShort{got: len(vs), want: len(ops)}
 	}
@@ -304,6 +327,16 @@ func (c *combiner) call(ctx context.Context, ops []Op, timeout time.Duration) []
 		c.observer.Observe(ctx, consumer.StoreFailed{Ops: len(ops), Err: err})
 	}
 	return undecided(len(ops), err)
+}
+
+// ask calls the store; a panic in it leaves the operations undecided.
+func (c *combiner) ask(ctx context.Context, ops []Op) (vs []Verdict, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			vs, err = nil, &consumer.PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return c.store.Apply(ctx, ops)
 }
 
 func undecided(n int, err error) []Verdict {

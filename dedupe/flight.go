@@ -121,6 +121,7 @@ func (t *Ticket) touchDown() {
 func (t *Ticket) twinLanded(lead *Ticket, err error) {
 	tried := err == nil || lead.ran || errors.Is(err, ErrInProgress) || errors.Is(err, ErrParked)
 	switch {
+	case !tried && !t.is(following): // was skipped
 	case !tried:
 		t.s.o.Again(t)
 	case !t.unfollow():

@@ -25,8 +25,8 @@ type Options struct {
 
 	// Lease is how long a claim holds without being extended: how long a
 	// record waits after its worker was killed. While a handler runs its
-	// lease is kept alive; it never reaches past the deadline of the batch.
-	// Defaults to 30 s.
+	// lease is kept alive; it never reaches past the deadline of the batch. At
+	// least 10 ms. Defaults to 30 s.
 	Lease time.Duration
 
 	// Skew is the largest difference between the clocks of two workers, and
@@ -45,7 +45,9 @@ type Options struct {
 	Redelivery time.Duration
 
 	// AtMostOnce refuses to run a record whose earlier run may have happened:
-	// it is parked instead. Defaults to false: such a record runs again.
+	// it is parked instead, and so is, rarely, one whose claim was lost on the
+	// way. A store may still collect the row of a run that died once Retention
+	// and lease have passed. Defaults to false: such a record runs again.
 	AtMostOnce bool
 
 	// StoreTimeout bounds one call to the store. Defaults to 5 s.
@@ -55,12 +57,14 @@ type Options struct {
 	// store does not answer. Defaults to 10 s.
 	SettleTimeout time.Duration
 
-	// Observer is told what happens to each record. Defaults to none.
+	// Observer is told what happens to each record. A panic of it is ignored.
+	// Defaults to none.
 	Observer consumer.Observer
 }
 
 const (
 	defaultLease         = 30 * time.Second
+	leastLease           = 10 * time.Millisecond
 	defaultSkew          = time.Second
 	defaultRetention     = 14 * 24 * time.Hour
 	defaultStoreTimeout  = 5 * time.Second
@@ -90,7 +94,10 @@ func New(store Store, o Options) *Guard {
 		panic("dedupe: New needs Options.Consumer")
 	case o.Lease < 0, o.Skew < 0, o.Retention < 0, o.Redelivery < 0, o.StoreTimeout < 0, o.SettleTimeout < 0:
 		panic("dedupe: New: negative duration in Options")
+	case o.Lease > 0 && o.Lease < leastLease:
+		panic("dedupe: New: Options.Lease is below 10 ms")
 	}
+	o.Observer = consumer.Contained(o.Observer)
 	if o.Key == nil {
 		o.Key = ID
 	}

@@ -125,7 +125,13 @@ func (s *Session) Close() {
 	if s.stopBeat != nil {
 		s.stopBeat()
 	}
+	held := s.leases
 	s.mu.Unlock()
+	for _, t := range held {
+		if t.is(ready) { // nobody will settle it: let its key go in this process
+			t.land(errGivenUp)
+		}
+	}
 	s.open.Wait()
 }
 

@@ -3,6 +3,7 @@ package dedupe
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -52,9 +53,12 @@ func (t *Ticket) Settle(err error) {
 // Skip gives up a record whose handler did not start; its claim is released.
 // It reports whether that was so. Settled is told err.
 func (t *Ticket) Skip(err error) bool {
+	if err == nil {
+		err = errGivenUp // nil would acknowledge what was not done
+	}
 	t.mu.Lock()
 	state := t.at()
-	if state == ready {
+	if state == ready || state == following {
 		t.to(settling)
 	}
 	t.mu.Unlock()
@@ -220,13 +224,13 @@ func (t *Ticket) released(v *Verdict) {
 
 // shorten returns what of err is kept in the row.
 func shorten(err error) string {
-	s := err.Error()
+	s := fmt.Sprint(err) // not err.Error(): a nil pointer in an error panics there
 	if len(s) <= maxErrorText {
-		return s
+		return strings.Clone(s)
 	}
 	cut := maxErrorText
 	for cut > 0 && !utf8.RuneStart(s[cut]) {
 		cut--
 	}
-	return s[:cut]
+	return strings.Clone(s[:cut])
 }

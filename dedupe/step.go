@@ -34,7 +34,7 @@ func claim(row *Row, now Millis, op *Op) (Outcome, State) {
 		return claimOwn(row, op), row.State
 	}
 	prior, fence := row.State, row.Fence+1
-	if row.Expired(now) {
+	if row.Expired(now) && (prior != Processing || !op.AtMostOnce) {
 		prior = Absent
 	}
 	switch prior {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -94,9 +95,11 @@ func (t *Ticket) identify(w *KeyWriter) (err error) {
 	}
 	t.key = key
 	if f := t.s.g.o.Fingerprint; f != nil {
-		if t.fingerprint, err = f(t.rec); err != nil {
+		fingerprint, err := f(t.rec)
+		if err != nil {
 			return err
 		}
+		t.fingerprint = strings.Clone(fingerprint) // it may be a piece of the body, and outlives it
 	}
 	return nil
 }
@@ -128,7 +131,7 @@ func (t *Ticket) claimed(v *Verdict) bool {
 	case Done:
 		t.done(v.Row.Fingerprint, v.Row.Completed, false)
 	case Busy:
-		if t.fingerprint != "" && v.Row.Fingerprint != t.fingerprint {
+		if t.differs(v.Row.Fingerprint) {
 			t.reject(&MismatchError{Key: t.key})
 			break
 		}
@@ -150,17 +153,23 @@ func (t *Ticket) claimed(v *Verdict) bool {
 }
 
 // done reports a record that was finished before.
-func (t *Ticket) done(fingerprint string, at Millis, inBatch bool) {
-	if t.fingerprint != "" && fingerprint != t.fingerprint {
+func (t *Ticket) done(fingerprint string, at Millis, inProcess bool) {
+	if t.differs(fingerprint) {
 		t.reject(&MismatchError{Key: t.key})
 		return
 	}
 	if t.s.observed() {
 		t.s.observe(consumer.Duplicate{
-			Record: t.rec, Key: string(t.key), CompletedAt: at.Time(), InProcess: inBatch,
+			Record: t.rec, Key: string(t.key), CompletedAt: at.Time(), InProcess: inProcess,
 		})
 	}
 	t.report(nil)
+}
+
+// differs reports whether the row's work had another payload. A row without a
+// fingerprint was made before one was asked for, and says nothing.
+func (t *Ticket) differs(fingerprint string) bool {
+	return t.fingerprint != "" && fingerprint != "" && fingerprint != t.fingerprint
 }
 
 // busy reports a record that is in progress elsewhere.

@@ -192,6 +192,15 @@ func TestEventBridgeHint(t *testing.T) {
 	}
 }
 
+// A body without a byte, or of white space only, is told to be empty.
+func TestEventBridgeEmptyBody(t *testing.T) {
+	for _, body := range []string{"", " \n"} {
+		if text := checkFailed(t, []byte(body)).Error(); !strings.Contains(text, "not a JSON object: body is empty") {
+			t.Errorf("%q: got %q, want that it is empty", body, text)
+		}
+	}
+}
+
 // An event that was cut off anywhere is an error, never a panic or a record.
 func TestEventBridgeTruncated(t *testing.T) {
 	for name, body := range samples(t) {

@@ -37,6 +37,9 @@ func (r *reader) read(members ...member) error {
 	r.dec = jsontext.NewDecoder(bytes.NewBuffer(r.body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if r.dec.PeekKind() != jsontext.KindBeginObject {
 		_, err := r.dec.ReadToken()
+		if errors.Is(err, io.EOF) {
+			err = errEmpty
+		}
 		return r.syntax(err)
 	}
 	if _, err := r.dec.ReadToken(); err != nil {
@@ -137,6 +140,9 @@ func (r *reader) unquote(raw []byte) (text []byte, err error) {
 func (r *reader) bad(name, want string) error {
 	return r.fail(name, fmt.Errorf("%w: %s", ErrBadMember, want))
 }
+
+// errEmpty says more than io.EOF does.
+var errEmpty = errors.New("body is empty")
 
 // syntax is the failure of a body that is no object at all. err is nil where
 // it is some other JSON value.

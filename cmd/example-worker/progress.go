@@ -26,7 +26,7 @@ type progress struct {
 func newProgress(out io.Writer, messages int, getenv func(string) string) *progress {
 	bar := isTerminal(out) && getenv("TERM") != "dumb"
 	p := &progress{out: out, messages: messages, bar: bar, color: bar && getenv("NO_COLOR") == ""}
-	p.printf("%d orders go through a queue and a Lambda function on this machine\n", messages)
+	p.printf("%s through a queue and a Lambda function on this machine\n", count(messages, "order goes", "orders go"))
 	return p
 }
 
@@ -50,7 +50,7 @@ const (
 func (p *progress) update(s status, took time.Duration) {
 	if s.crashes > p.crashes {
 		p.crashes = s.crashes
-		p.line(p.paint("31", fmt.Sprintf("worker killed in mid-batch after %d effects: Lambda starts another one", s.totals.effects)))
+		p.line(p.paint("31", fmt.Sprintf("worker killed in mid-batch after %s: Lambda starts another one", count(s.totals.effects, "effect", "effects"))))
 	}
 	if p.bar {
 		if time.Since(p.at) >= redrawing {

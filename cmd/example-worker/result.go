@@ -48,13 +48,14 @@ func (r result) print(w io.Writer, s settings) {
 	}
 	t := r.status.totals
 	writeLines(w, "", "On the way")
-	row("deliveries", r.Deliveries, "of %d orders", r.Messages)
-	row("failed runs", r.Failures, "%d answered 500, %d answers lost%s", t.refused, t.cut, r.otherFailures())
-	row("batch responses lost", r.status.dropped, "the whole batch came again")
-	row("workers killed", r.status.crashes, "with SIGKILL, in the middle of a batch")
+	row("deliveries", r.Deliveries, "of %s", count(r.Messages, "order", "orders"))
+	row("failed runs", r.Failures, "%d answered 500, %s lost%s", t.refused, count(t.cut, "answer", "answers"), r.otherFailures())
+	row("batch responses lost", r.status.dropped, "%s", r.droppedSo())
+	row("workers killed", r.status.crashes, "%s", r.killedSo())
 	writeLines(w, "What came of it")
 	row("duplicates skipped", r.Skipped, "acknowledged without running the handler")
-	row("repeated calls absorbed", t.absorbed(), "%d for lost answers, %d for the kill%s", t.afterCut, t.afterCrash, r.oddities())
+	row("repeated calls absorbed", t.absorbed(), "%s, %d for the kill%s",
+		count(t.afterCut, "for a lost answer", "for lost answers"), t.afterCrash, r.oddities())
 	if t.absorbed() > 0 {
 		writeLines(w, strings.Repeat(" ", 38)+"(the ledger knew their Idempotency-Key)")
 	}
@@ -66,6 +67,31 @@ func (r result) print(w io.Writer, s settings) {
 		program+" --help tells what to turn. Try --messages 10000, or --key id.")
 }
 
+// count returns n with the noun that goes with it.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+func (r result) droppedSo() string {
+	switch r.status.dropped {
+	case 0:
+		return ""
+	case 1:
+		return "the whole batch came again"
+	}
+	return "each time the whole batch came again"
+}
+
+func (r result) killedSo() string {
+	if r.status.crashes == 0 {
+		return ""
+	}
+	return "with SIGKILL, in the middle of a batch"
+}
+
 // oddities tells what a run on a machine that is not overloaded does not have.
 func (r result) oddities() string {
 	text := ""
@@ -73,7 +99,7 @@ func (r result) oddities() string {
 		text += fmt.Sprintf(", %d otherwise", n)
 	}
 	if n := r.status.totals.stale; n > 0 {
-		text += fmt.Sprintf("; %d calls with an old fencing number", n)
+		text += "; " + count(n, "call", "calls") + " with an old fencing number"
 	}
 	return text
 }
@@ -95,7 +121,12 @@ func (r result) doubledBy(s settings) string {
 // verdict is what the demo proves.
 func (r result) verdict() string {
 	if !r.good() {
-		return fmt.Sprintf("FAILED: of %d orders %d were lost and %d took effect more than once.", r.Messages, r.Lost, r.Doubled)
+		return fmt.Sprintf("FAILED: of %s %s lost and %d took effect more than once.",
+			count(r.Messages, "order", "orders"), count(r.Lost, "was", "were"), r.Doubled)
 	}
-	return fmt.Sprintf("All %d orders took effect exactly once, whatever failed, died or came twice.", r.Messages)
+	all := fmt.Sprintf("All %d orders", r.Messages)
+	if r.Messages == 1 {
+		all = "The order"
+	}
+	return all + " took effect exactly once, whatever failed, died or came twice."
 }

@@ -22,6 +22,7 @@ type workerLog struct {
 	counts  workerCounts
 	shown   int
 	last    string // what was wrong last
+	refusal string // the line with which a process refused its settings
 }
 
 // mostShown is how many lines are passed on unless more was asked for: what is
@@ -61,6 +62,10 @@ func (w *workerLog) Write(b []byte) (int, error) {
 }
 
 func (w *workerLog) line(text []byte) {
+	if refusal, ok := bytes.CutPrefix(text, []byte(program+" lambda: ")); ok {
+		w.refusal, w.last = string(refusal), string(text) // for whoever ends the demo to tell, once
+		return
+	}
 	var l logLine
 	if json.Unmarshal(text, &l) != nil {
 		l = logLine{Level: "error", Msg: string(text)} // a panic, for example
@@ -105,6 +110,13 @@ func (w *workerLog) count() workerCounts {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.counts
+}
+
+// mistake returns what a process said when it refused its settings.
+func (w *workerLog) mistake() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.refusal
 }
 
 // lastWords returns what was wrong last, in the worker's words.

@@ -86,8 +86,11 @@ func (s *Store) open(o Options) (err error) {
 			return err
 		}
 	}
+	if err := s.db.Sync(); err != nil { // a process that was killed may have written without
+		return err
+	}
 	return s.db.View(func(tx *bbolt.Tx) error {
-		s.synced.Store(int64(tx.ID())) // nobody else writes: what is there was synced or is lost with us
+		s.synced.Store(int64(tx.ID())) // nobody else writes
 		return nil
 	})
 }

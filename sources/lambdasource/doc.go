@@ -21,6 +21,6 @@
 // A failed event is an error of the invocation. Lambda tries it twice more,
 // after one and two minutes; then it goes to the function's on-failure
 // destination, never to the rule's dead-letter queue. An event that another
-// worker holds is such an error too, so keep the guard's lease shorter than
-// these three minutes.
+// worker holds is such an error too, so keep the guard's lease below one
+// minute: then the first retry finds it ended.
 package lambdasource

@@ -100,6 +100,21 @@ func TestEventBridgePayloadError(t *testing.T) {
 	}
 }
 
+// Only for an object without Records whose envelope is not whole is an
+// InputTransformer the likely cause; the rest is told one thing to do.
+func TestEventBridgePayloadErrorHint(t *testing.T) {
+	for payload, want := range map[string]bool{
+		`{"order_id":"A-17"}`: true, `{}`: true, strings.Replace(event, `"id":"event-1",`, ``, 1): true,
+		strings.Replace(event, `"event-1"`, `null`, 1): false, ``: false, `null`: false, `[]`: false, `"event"`: false, `17`: false,
+		string(batchOf(t, "a")): false, event + event: false,
+	} {
+		_, err := lambdasource.EventBridge(nil, new(journal)).Invoke(t.Context(), []byte(payload))
+		if got := strings.Contains(err.Error(), "InputTransformer"); got != want {
+			t.Errorf("%s: got %v, want the hint: %v", payload, err, want)
+		}
+	}
+}
+
 // An event that another worker holds is an error, so that Lambda comes back
 // with it: when that worker died, the third attempt does its work.
 func TestEventBridgeRetryWhileInProgress(t *testing.T) {

@@ -2,9 +2,12 @@ package lambdasource
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/onlyonce-go/onlyonce/sources"
 )
 
 // PayloadError is the failure of an invocation whose payload is not what the
@@ -19,9 +22,22 @@ type PayloadError struct {
 func (e *PayloadError) Error() string {
 	text := fmt.Sprintf("lambdasource: want %s, got %s", e.Want, e.Got)
 	if e.Err != nil {
-		text += ": " + e.Err.Error()
+		text += ": " + inEnvelope(e.Err)
 	}
 	return text + "; " + e.Do
+}
+
+// inEnvelope is the text of err without what an EnvelopeError advises: Do
+// knows better what arrived.
+func inEnvelope(err error) string {
+	ee, ok := errors.AsType[*sources.EnvelopeError](err)
+	switch {
+	case !ok:
+		return err.Error()
+	case ee.Member != "":
+		return fmt.Sprintf("member %q: %v", ee.Member, ee.Err)
+	}
+	return ee.Err.Error()
 }
 
 // Unwrap returns what is wrong with the payload.
@@ -40,6 +56,11 @@ func badEvent(payload []byte, err error) *PayloadError {
 	e := &PayloadError{
 		Want: anEventBridgeOne, Got: shape(payload), Err: err,
 		Do: "let nothing but an EventBridge rule invoke this function",
+	}
+	object := e.Got == anEventBridgeOne || e.Got == anObject
+	if object && errors.Is(err, sources.ErrNoMember) {
+		e.Do = "remove the Input, InputPath or InputTransformer of the rule's target, if it has one: it strips the envelope;" +
+			" and let nothing but an EventBridge rule invoke this function"
 	}
 	switch e.Got {
 	case anEventBridgeOne:
@@ -86,6 +107,17 @@ func shape(payload []byte) string {
 	default:
 		return "the JSON value " + kind.String()
 	}
+}
+
+// kindName says what a JSON value is.
+func kindName(kind jsontext.Kind) string {
+	switch kind {
+	case jsontext.KindBeginObject:
+		return "an object"
+	case jsontext.KindString, jsontext.KindNumber:
+		return "a " + kind.String()
+	}
+	return kind.String()
 }
 
 // shapeOfObject tells objects apart by their members.

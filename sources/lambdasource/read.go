@@ -3,7 +3,6 @@ package lambdasource
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"unicode/utf8"
 
@@ -92,7 +91,7 @@ func (r *reader) records() error {
 		if _, err := r.dec.ReadValue(); err != nil {
 			return r.syntax(err)
 		}
-		return badPayload(fmt.Sprintf("an object whose Records is no array but %s", kind), nil)
+		return badPayload("an object whose Records is no array but "+kindName(kind), nil)
 	}
 	if _, err := r.dec.ReadToken(); err != nil {
 		return r.syntax(err)

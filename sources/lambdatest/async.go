@@ -62,6 +62,8 @@ func NewAsync(opts AsyncOptions) *Async {
 	switch {
 	case opts.Function == nil:
 		panic("lambdatest: AsyncOptions.Function is required")
+	case opts.Timeout < 0:
+		panic("lambdatest: AsyncOptions.Timeout must be positive")
 	case opts.Attempts < 1 || opts.Attempts > 3:
 		panic("lambdatest: AsyncOptions.Attempts must be 1 to 3")
 	case opts.MaximumEventAge < time.Minute || opts.MaximumEventAge > 6*time.Hour:

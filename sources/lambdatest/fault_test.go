@@ -217,6 +217,7 @@ func TestNewAsyncPanics(t *testing.T) {
 	for name, opts := range map[string]lambdatest.AsyncOptions{
 		"no function":   {},
 		"four attempts": {Function: respond(``), Attempts: 4},
+		"no time":       {Function: respond(``), Timeout: -time.Second},
 		"too young":     {Function: respond(``), MaximumEventAge: time.Second},
 		"too old":       {Function: respond(``), MaximumEventAge: 7 * time.Hour},
 	} {

@@ -14,9 +14,9 @@ import (
 // A null response, {}, a null list and an empty list are success of the whole
 // batch. A list of ids that are all in messageIDs fails these. Everything else
 // fails the whole batch, which is the error [ErrMalformedResponse]: no JSON or
-// no object, an object without the list, an identifier that is missing,
-// misspelt, null, empty or not in the batch. Names are case-sensitive and
-// unknown ones beside the right ones are ignored.
+// no object, an object that has other members only, an identifier that is
+// missing, misspelt, null, empty or not in the batch. Names are case-sensitive
+// and unknown ones beside the right ones are ignored.
 func BatchItemFailures(response []byte, messageIDs []string) ([]string, error) {
 	if !json.Valid(response) || !utf8.Valid(response) {
 		return nil, malformed("not JSON")
