@@ -64,3 +64,16 @@ func TestFingerprint(t *testing.T) {
 		}
 	})
 }
+
+// A row that was made before fingerprints were asked for differs from nothing.
+func TestFingerprintIntroduced(t *testing.T) {
+	f := &faults{}
+	g, _ := newGuard(f)
+	if err := once(t.Context(), g, &tally{}, "a"); err != nil {
+		t.Fatal(err)
+	}
+	g2, _ := newGuard(f, func(o *dedupe.Options) { o.Fingerprint = dedupe.BodyFingerprint })
+	if err := once(t.Context(), g2, &tally{}, "a"); err != nil {
+		t.Errorf("duplicate of the same body after switching fingerprints on: %v", err)
+	}
+}

@@ -3,6 +3,7 @@ package dedupe_test
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/onlyonce-go/onlyonce/consumer"
@@ -103,4 +104,23 @@ func TestClaimsLate(t *testing.T) {
 	if !late.ClaimsLate() || early.ClaimsLate() || none.ClaimsLate() {
 		t.Errorf("ClaimsLate: at-most-once %v, else %v, nil %v", late.ClaimsLate(), early.ClaimsLate(), none.ClaimsLate())
 	}
+}
+
+// The row of a run that died is parked even when its retention was shorter than
+// its lease: it may have run.
+func TestAtMostOnceShortRetention(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &faults{}
+		o := func(o *dedupe.Options) { o.AtMostOnce, o.Retention = true, 10*time.Second }
+		g, _ := newGuard(f, o)
+		d := openDesk(t.Context(), g, time.Time{})
+		tk := d.admit("a")[0]
+		var h tally
+		_ = tk.Handle(&h) // and the worker dies
+		d.Close()
+		time.Sleep(time.Minute)
+		g2, _ := newGuard(f, o)
+		t.Log(once(t.Context(), g2, &h, "a"))
+		h.wantRuns(t, "a", 1)
+	})
 }

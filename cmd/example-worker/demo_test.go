@@ -5,11 +5,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/onlyonce-go/onlyonce/dedupe/boltdedupe"
 )
 
 // demoProcess is a demo in a process of its own.
@@ -95,13 +99,9 @@ func TestDemoTellsDoubledOrders(t *testing.T) {
 func TestDemoInterrupted(t *testing.T) {
 	t.Parallel()
 	d := startDemo(t, nil, "--messages", "10000")
-	deadline := time.Now().Add(20 * time.Second)
-	for !strings.Contains(d.stdout.String(), "killed") && !strings.Contains(d.stdout.String(), "10 %") {
-		if time.Now().After(deadline) {
-			t.Fatalf("no progress: %s%s", &d.stdout, &d.stderr)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	waitFor(t, "progress", func() bool {
+		return strings.Contains(d.stdout.String(), "killed") || strings.Contains(d.stdout.String(), "10 %")
+	})
 	at := time.Now()
 	if err := d.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
@@ -114,6 +114,68 @@ func TestDemoInterrupted(t *testing.T) {
 	}
 	if got := d.stderr.String(); got != "example-worker demo: interrupted\n" {
 		t.Errorf("got stderr %q", got)
+	}
+}
+
+// An interrupted demo with --json tells how far it came.
+func TestDemoInterruptedJSON(t *testing.T) {
+	t.Parallel()
+	d := startDemo(t, nil, "--messages", "10000", "--json")
+	waitFor(t, "progress", func() bool { return strings.Contains(d.stderr.String(), "go through") })
+	if err := d.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if code := d.end(t); code != 130 {
+		t.Errorf("got exit code %d, want 130", code)
+	}
+	var r map[string]float64
+	if err := json.Unmarshal([]byte(d.stdout.String()), &r); err != nil || r["messages"] != 10000 || r["effects"]+r["lost"] != 10000 {
+		t.Errorf("got stdout %q (%v), want one result", d.stdout.String(), err)
+	}
+	if got := d.stderr.String(); !strings.HasSuffix(got, "\nexample-worker demo: interrupted\n") {
+		t.Errorf("got stderr %q", got)
+	}
+}
+
+// waitFor waits until done.
+func waitFor(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("still waiting for ", what)
+		}
+	}
+}
+
+// A store that another process takes while the demo starts is a mistake of the
+// caller, told once, by the demo.
+func TestDemoStoreTaken(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "store.db")
+	taken, err := boltdedupe.Open(path, boltdedupe.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := demoCommand().parse([]string{"--messages", "100", "--store", "bolt:" + path}, noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logs lockedBuffer
+	d, err := newDemo(t.Context(), s, self, &logs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = d.run(t.Context(), newProgress(io.Discard, s.messages, noEnv))
+	if _, usage := errors.AsType[usageError](err); !usage || !strings.HasPrefix(err.Error(), "store file "+path+" is open in another process") {
+		t.Errorf("got error %v, want a mistake that names the store", err)
+	}
+	if got := logs.String(); got != "" {
+		t.Errorf("got %q from the worker, want nothing", got)
 	}
 }
 

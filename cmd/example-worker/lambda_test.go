@@ -32,9 +32,15 @@ func startFunction(t *testing.T, concurrency int, env ...string) function {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startProgram(t, self, []string{"lambda"}, concurrency, env...)
+}
+
+// startProgram does the same with any program.
+func startProgram(t *testing.T, path string, args []string, concurrency int, env ...string) function {
+	t.Helper()
 	f := function{log: new(lockedBuffer)}
 	f.Runtime = lambdatest.NewRuntime(lambdatest.RuntimeOptions{
-		Path: self, Args: []string{"lambda"}, Env: env, MaxConcurrency: concurrency, Stderr: f.log,
+		Path: path, Args: args, Env: env, MaxConcurrency: concurrency, Stderr: f.log,
 	})
 	t.Cleanup(func() {
 		f.Close()
@@ -69,24 +75,31 @@ func batch(t *testing.T, idsAndBodies ...string) []byte {
 	return payload
 }
 
-// failed invokes f and returns the ids that it reports as failed; an error of
-// the invocation stands for all of them.
+// failed invokes f and returns the ids that it reports as failed.
 func (f function) failed(t *testing.T, payload []byte) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	return failed(t, f, 20*time.Second, payload)
+}
+
+// failed invokes f and returns the ids that it reports as failed; an error of
+// the invocation stands for all of them.
+func failed(t *testing.T, f lambdatest.Invoker, timeout time.Duration, payload []byte) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	response, err := f.Invoke(ctx, payload)
 	if fe, ok := errors.AsType[*lambdatest.FunctionError](err); ok {
 		return "all: " + fe.Type + ": " + fe.Message
 	}
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return "all: " + err.Error()
 	}
 	var r struct {
 		BatchItemFailures []struct{ ItemIdentifier string }
 	}
 	if err := json.Unmarshal(response, &r); err != nil {
-		t.Fatalf("response %s: %v", response, err)
+		t.Errorf("response %s: %v", response, err)
 	}
 	var ids []string
 	for _, item := range r.BatchItemFailures {

@@ -56,6 +56,30 @@ func TestProgressBar(t *testing.T) {
 	}
 }
 
+// What there is none or one of reads well.
+func TestTableWords(t *testing.T) {
+	for _, c := range []struct {
+		n    int
+		want []string
+	}{
+		{0, []string{"of 0 orders", "batch responses lost             0\n", "0 answers lost", "workers killed                   0\n"}},
+		{1, []string{"of 1 order\n", "1  the whole batch came again", "1 answer lost\n", "1 for a lost answer,", "1 call with", "The order took effect"}},
+		{2, []string{"of 2 orders", "2  each time the whole batch", "2 answers lost", "2 for lost answers", "2 calls with", "All 2 orders"}},
+	} {
+		s := status{totals: totals{effects: c.n, cut: c.n, afterCut: c.n, stale: c.n}, dropped: c.n, crashes: c.n}
+		var out bytes.Buffer
+		result{Messages: c.n, status: s}.print(&out, settings{})
+		for _, want := range c.want {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%d: %q is not in %s", c.n, want, out.String())
+			}
+		}
+	}
+	if got, want := (result{Messages: 1, Lost: 1}).verdict(), "FAILED: of 1 order 1 was lost and 0 took effect more than once."; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // The table fits 80 columns.
 func TestTableFits(t *testing.T) {
 	s := status{totals: totals{effects: 100_000, refused: 5000, cut: 2500, afterCut: 2500, afterCrash: 30}, crashes: 1}

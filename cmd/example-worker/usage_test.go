@@ -60,6 +60,11 @@ func TestMistakes(t *testing.T) {
 		{args: "demo --duplicates NaN", want: "want a share from 0 to 1"},
 		{args: "demo --failures 1.5", want: "want a share from 0 to 1"},
 		{args: "demo --seed -1", want: "want a whole number from 0"},
+		{args: "demo --json=yes", want: `"yes" for --json: want true or false`},
+		{args: "demo", env: map[string]string{"JSON": "yes"}, want: `"yes" for variable JSON: want true or false`},
+		{args: "demo --source sqs", want: "--source is no flag of demo...brings its own source"},
+		{args: "demo --replay=dedupe", want: "--replay is no flag of demo...brings its own source"},
+		{args: "--effect-url http://localhost/", want: "--effect-url is no flag of demo...brings its own next system"},
 		{args: "--messages -3", want: "demo: invalid value"},
 	} {
 		t.Run(c.args, func(t *testing.T) {

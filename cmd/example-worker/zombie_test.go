@@ -31,15 +31,28 @@ func (p pausable) Apply(ctx context.Context, ops []dedupe.Op) ([]dedupe.Verdict,
 }
 
 // A worker that stands still past its lease is overtaken; when it goes on, the
-// next system has seen a larger fencing number, and the order stays finished.
+// next system has seen a larger fencing number, and the order stays finished,
+// be it that the zombie's call succeeds then or fails.
 func TestZombie(t *testing.T) {
+	for name, status := range map[string]int{"succeeds": http.StatusOK, "fails": http.StatusInternalServerError} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testZombie(t, status)
+		})
+	}
+}
+
+// testZombie lets the call of the zombie be answered with status.
+func testZombie(t *testing.T, status int) {
 	store := memdedupe.New()
 	zombieStore := pausable{store, make(chan struct{}), make(chan struct{})}
 	var calls atomic.Int32
+	overtaken := make(chan struct{})
 	next := newNextSystem(t, func(call) int {
 		if calls.Add(1) == 1 {
 			close(zombieStore.stopped)
-			<-zombieStore.resumed
+			<-overtaken
+			return status
 		}
 		return http.StatusOK
 	})
@@ -67,13 +80,17 @@ func TestZombie(t *testing.T) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+	close(overtaken)
+	time.Sleep(50 * time.Millisecond) // the answer comes first, then the store
 	close(zombieStore.resumed)
 	<-ended
 	if refused == 0 {
 		t.Error("the order was taken over while its lease stood")
 	}
-	if response, err := other.Invoke(ctx, payload); err != nil || string(response) != `{"batchItemFailures":[]}` {
-		t.Errorf("redelivered: got %s and error %v, want that the order is finished", response, err)
+	for _, worker := range []lambdatest.Function{other, zombie} {
+		if response, err := worker.Invoke(ctx, payload); err != nil || string(response) != `{"batchItemFailures":[]}` {
+			t.Errorf("redelivered: got %s and error %v, want that the order is finished", response, err)
+		}
 	}
 	if n := len(next.all()); n != 2 {
 		t.Errorf("got %d calls, want the zombie's and one more", n)

@@ -2,6 +2,7 @@ package zapobserver
 
 import (
 	"errors"
+	"fmt"
 
 	"go.uber.org/zap"
 
@@ -97,7 +98,7 @@ func (l *line) err(err error) {
 	if err == nil {
 		return
 	}
-	l.add(zap.String("err", err.Error()))
+	l.add(zap.String("err", fmt.Sprint(err))) // err.Error panics where a nil pointer is the error
 	if consumer.IsPermanent(err) {
 		l.add(zap.Bool("permanent", true))
 	}
