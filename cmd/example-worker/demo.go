@@ -38,7 +38,10 @@ func runDemo(ctx context.Context, p process, s settings) error {
 		s.store = storeRef{kind: "bolt", path: filepath.Join(folder, "store.db")}
 	}
 	// The worker opens the store in its own process; a mistake is told here.
-	_, closer, err := s.store.open()
+	if s.store.kind == "dynamodb" {
+		return usagef("the demo's worker has no way to AWS: leave --store away, or name a file with --store bolt:PATH")
+	}
+	_, closer, err := s.store.open(ctx)
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func runLambda(ctx context.Context, p process, s settings) error {
 	if p.getenv(runtimeAPI) == "" {
 		return usagef("%s is not set: this command runs inside AWS Lambda; outside of it, try %s demo", runtimeAPI, program)
 	}
-	store, closer, err := s.store.open()
+	store, closer, err := s.store.open(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,33 +1,42 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/onlyonce-go/onlyonce/dedupe"
 	"github.com/onlyonce-go/onlyonce/dedupe/boltdedupe"
+	"github.com/onlyonce-go/onlyonce/dedupe/dynamodedupe"
 	"github.com/onlyonce-go/onlyonce/dedupe/memdedupe"
 )
 
 // storeRef names a store. The zero storeRef names none.
 type storeRef struct {
-	kind string // "memory" or "bolt"
-	path string
+	kind string // "memory", "bolt" or "dynamodb"
+	path string // or the name of a table
 }
 
-const stores = "memory:, bolt:PATH"
+const stores = "memory:, bolt:PATH, dynamodb:TABLE"
+
+// checkTime bounds the look at the table when a worker starts.
+const checkTime = 8 * time.Second
 
 // laterStores are the schemes of stores that come with later builds.
-func laterStores() []string { return []string{"dynamodb", "redis", "rediss", "postgres", "postgresql"} }
+func laterStores() []string { return []string{"redis", "rediss", "postgres", "postgresql"} }
 
 func parseStore(text string) (storeRef, error) {
 	kind, path, found := strings.Cut(text, ":")
 	switch {
 	case text == "memory:":
 		return storeRef{kind: kind}, nil
-	case kind == "bolt" && path != "":
+	case (kind == "bolt" || kind == "dynamodb") && path != "":
 		return storeRef{kind, path}, nil
 	}
 	for _, later := range laterStores() {
@@ -42,9 +51,13 @@ func parseStore(text string) (storeRef, error) {
 func (r storeRef) String() string { return r.kind + ":" + r.path }
 
 // open opens the store. What goes wrong is for the caller to put right.
-func (r storeRef) open() (dedupe.Store, io.Closer, error) {
-	if r.kind == "memory" {
+func (r storeRef) open(ctx context.Context) (dedupe.Store, io.Closer, error) {
+	switch r.kind {
+	case "memory":
 		return memdedupe.New(), nothing{}, nil
+	case "dynamodb":
+		s, err := openTable(ctx, r.path)
+		return s, nothing{}, err
 	}
 	s, err := boltdedupe.Open(r.path, boltdedupe.Options{})
 	switch {
@@ -54,6 +67,29 @@ func (r storeRef) open() (dedupe.Store, io.Closer, error) {
 		return nil, nil, usagef("%v: name another file with --store bolt:PATH", err)
 	}
 	return s, s, nil
+}
+
+// openTable looks at the table, so that what is wrong with it is told when the
+// worker starts and not by every record. Region, credentials and endpoint are
+// those of the SDK's standard environment.
+func openTable(ctx context.Context, table string) (*dynamodedupe.Store, error) {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, usagef("AWS configuration: %v", err)
+	}
+	s := dynamodedupe.New(dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
+		o.HTTPClient = dynamodedupe.HTTPClient()
+	}), table)
+	err = s.Check(ctx)
+	switch {
+	case errors.Is(err, dynamodedupe.ErrTable), errors.Is(err, dynamodedupe.ErrDenied):
+		return nil, usagef("--store dynamodb:%s: %v", table, err)
+	case err != nil:
+		return nil, fmt.Errorf("--store dynamodb:%s: %w", table, err)
+	}
+	return s, nil
 }
 
 // nothing is closed without any effort.

@@ -3,6 +3,7 @@ package ddbtest
 import (
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"net/http"
 	"strconv"
 )
@@ -72,6 +73,8 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 		panic("ddbtest: encode answer: " + err.Error())
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+	// The SDK's client checks it, and complains about answers without one.
+	w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(b)), 10))
 	w.WriteHeader(status)
 	_, _ = w.Write(b) // a client that is gone misses nothing
 }

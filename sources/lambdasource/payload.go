@@ -116,8 +116,9 @@ func kindName(kind jsontext.Kind) string {
 		return "an object"
 	case jsontext.KindString, jsontext.KindNumber:
 		return "a " + kind.String()
+	default: // null, true, false
+		return kind.String()
 	}
-	return kind.String()
 }
 
 // shapeOfObject tells objects apart by their members.
