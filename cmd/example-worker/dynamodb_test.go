@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -45,10 +46,9 @@ func dynamoDB(t *testing.T) (endpoint, table string) {
 // them its messages reach; what failed in one is done by the other.
 func TestEndpointSharedTable(t *testing.T) {
 	endpoint, table := dynamoDB(t)
-	refuse := true
+	var refused atomic.Bool
 	next := newNextSystem(t, func(c call) int {
-		if refuse && strings.Contains(c.body, "o2") {
-			refuse = false
+		if strings.Contains(c.body, "o2") && refused.CompareAndSwap(false, true) {
 			return http.StatusInternalServerError
 		}
 		return http.StatusOK
