@@ -160,6 +160,12 @@ func (c *combiner) flush() {
 		c.mu.Unlock()
 		return
 	}
+	c.sendPending()
+}
+
+// sendPending sends what has gathered, from the caller's goroutine. c.mu is
+// held, and given back.
+func (c *combiner) sendPending() {
 	group := c.take()
 	c.mu.Unlock()
 	c.send(group)
@@ -201,10 +207,7 @@ func (c *combiner) waited() {
 		}
 		return
 	}
-	group := c.take()
-	c.mu.Unlock()
-	c.send(group)
-	c.landed()
+	c.sendPending()
 }
 
 var errNoCall = errors.New("dedupe: the store answers none of the calls in flight")

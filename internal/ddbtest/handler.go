@@ -7,7 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
+
+	"github.com/onlyonce-go/onlyonce/internal/memhttp"
 )
 
 // maxBody bounds the bytes of a request.
@@ -109,7 +110,7 @@ func (s *Server) enter(req Request) func() {
 // run applies the request with its faults. It breaks the connection by panic
 // with [http.ErrAbortHandler], the one way net/http has for it.
 func (c *call) run(ctx context.Context, in input) (any, *Error) {
-	wait(ctx, c.action.Delay)
+	memhttp.Wait(ctx, c.action.Delay)
 	if c.action.DropRequest || ctx.Err() != nil {
 		panic(http.ErrAbortHandler)
 	}
@@ -117,7 +118,7 @@ func (c *call) run(ctx context.Context, in input) (any, *Error) {
 	if err == nil {
 		out, err = c.try(in)
 	}
-	wait(ctx, c.action.DelayResponse)
+	memhttp.Wait(ctx, c.action.DelayResponse)
 	if c.action.DropResponse {
 		panic(http.ErrAbortHandler)
 	}
@@ -173,18 +174,4 @@ func (c *call) describe(op string, in input, raw []byte, h http.Header) Request 
 		req.Attempt, _ = strconv.Atoi(n)
 	}
 	return req
-}
-
-// wait waits for d and breaks the connection when the client leaves first.
-func wait(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-		panic(http.ErrAbortHandler)
-	}
 }

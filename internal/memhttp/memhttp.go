@@ -1,14 +1,16 @@
 // Package memhttp calls an [http.Handler] in process, as an HTTP client: what
-// the played servers give to the real SDK clients.
+// the played servers give to the real SDK clients, and how they delay.
 package memhttp
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // Client calls Handler in the caller's goroutine, whatever the host of the
@@ -95,4 +97,19 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) {
 	return 0, io.ErrUnexpectedEOF
+}
+
+// Wait waits for d and breaks the connection when the client leaves first, as a
+// handler does: by a panic with [http.ErrAbortHandler].
+func Wait(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+		panic(http.ErrAbortHandler)
+	}
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/onlyonce-go/onlyonce/internal/memhttp"
 )
 
 // maxRequest bounds the bytes of a request: the 1 MiB of a batch, every
@@ -68,12 +70,12 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 // run applies the request with its faults. It breaks the connection by panic
 // with [http.ErrAbortHandler], the one way net/http has for it.
 func (c *call) run(ctx context.Context, in input) (any, *Error) {
-	pause(ctx, c.action.Delay)
+	memhttp.Wait(ctx, c.action.Delay)
 	if c.action.DropRequest {
 		panic(http.ErrAbortHandler)
 	}
 	out, err := c.apply(ctx, in)
-	pause(ctx, c.action.DelayResponse)
+	memhttp.Wait(ctx, c.action.DelayResponse)
 	if c.action.DropResponse {
 		panic(http.ErrAbortHandler)
 	}
@@ -182,20 +184,6 @@ func writeAnswer(w http.ResponseWriter, out any, a Action) {
 func answer(w http.ResponseWriter, status int, body []byte) {
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
-}
-
-// pause waits for d and breaks the connection when the client leaves first.
-func pause(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-		panic(http.ErrAbortHandler)
-	}
 }
 
 func mustJSON(v any) []byte {
