@@ -1,0 +1,43 @@
+package sqssource
+
+import "time"
+
+// Status is what a poller is doing at one moment.
+type Status struct {
+	Running  bool // Run was called and has not returned
+	Stopping bool // its context has ended
+	Report        // of the current Run, so far
+
+	InProcess int // messages that are here: running, waiting, or being settled
+	Handling  int // of them, with the handlers or about to be
+	Bytes     int // of their bodies and attributes
+
+	LastReceive time.Time // when a receive was last answered; zero before the first
+	Oldest      time.Time // when the oldest of the messages that are here came; zero without any
+	PausedUntil time.Time // receiving waits until then for the store; zero when it does not
+}
+
+// Status returns what the poller is doing. It may be called at any time.
+func (p *Poller) Status() Status {
+	p.mu.Lock()
+	r := p.run
+	p.mu.Unlock()
+	if r == nil {
+		return Status{}
+	}
+	r.mu.Lock()
+	defer r.unlock()
+	s := Status{
+		Running: true, Stopping: r.stopping, Report: r.report,
+		InProcess: len(r.here), Handling: r.running, Bytes: r.bytes, LastReceive: r.recv.last,
+	}
+	if r.paused() {
+		s.PausedUntil = r.pausedTo
+	}
+	for _, m := range r.here {
+		if s.Oldest.IsZero() || m.came.Before(s.Oldest) {
+			s.Oldest = m.came
+		}
+	}
+	return s
+}
