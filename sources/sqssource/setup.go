@@ -34,6 +34,9 @@ func (r *run) setup(ctx context.Context) error {
 		if refused(err) {
 			return &QueueError{URL: r.p.url, Op: "GetQueueAttributes", Err: err}
 		}
+		r.mu.Lock()
+		r.fails()
+		r.unlock()
 		wait := jittered(receiveBackoff, try)
 		r.warn(consumer.QueueFailed{Queue: r.p.url, Op: "GetQueueAttributes", Err: err, Wait: wait})
 		pause(ctx, wait)
@@ -51,6 +54,9 @@ func (r *run) setup(ctx context.Context) error {
 	}
 	kept := r.findDeadLetters(ctx, attrs["RedrivePolicy"])
 	r.compare(seconds(attrs["MessageRetentionPeriod"]), kept)
+	r.mu.Lock()
+	r.ready, r.failing = true, time.Time{}
+	r.unlock()
 	return nil
 }
 
