@@ -29,7 +29,7 @@ func (r *run) setup(ctx context.Context) error {
 	attrs, err := r.attributes(ctx, r.p.url)
 	for try := 1; err != nil; try++ {
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the caller stops, which is no failure
 		}
 		if refused(err) {
 			return &QueueError{URL: r.p.url, Op: "GetQueueAttributes", Err: err}
