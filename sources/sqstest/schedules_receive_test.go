@@ -214,12 +214,14 @@ func visibilitySchedules() []schedule {
 			url := p.queue(nil)
 			p.send(url, "a")
 			m := p.one(url)
+			p.left(url)
 			start := time.Now()
 			p.must("change", p.change(url, m, 1))
 			p.note("%s", *p.one(url).Body)
 			p.after("again", start, time.Second)
 		},
 		want: `
+			left: nothing
 			a
 			again: after 1s`,
 	}, {
