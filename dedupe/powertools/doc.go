@@ -42,7 +42,11 @@
 //	TypeScript  <function>                                base64, JSON.stringify           from 2.0, with objects from 2.2
 //	Java        <function>.<method>                       hex, see below                   1.15, 2.x
 //
-// where function is AWS_LAMBDA_FUNCTION_NAME; for Python the rest is of the
+// The id has to be that of one record, as made by idempotent_function or
+// makeIdempotent around the work of a record, or of one EventBridge event:
+// one that was made from a whole batch says nothing of its records.
+//
+// In the table, function is AWS_LAMBDA_FUNCTION_NAME; for Python the rest is of the
 // decorated function ("orders.app.process_order"), for Java the method's name,
 // or the name given to makeIdempotent. A prefix of one's own [key_prefix in
 // Python, keyPrefix in TypeScript from 2.15] stands for all of it. Java hashes
@@ -66,14 +70,15 @@
 //   - in TypeScript, objects with names that are not ASCII, are made of
 //     digits, differ only in case or are __proto__;
 //   - in Java, numbers with a fraction or an exponent, and objects of several
-//     members: their text depends on the Java version and on the class.
+//     members: their text depends on the Java version and on the class;
+//   - data that is nested deeper than 500.
 //
 // Data that is null or empty, or has nothing but null in it, identifies
 // nothing: see [Options.Optional]. Bodies are read strictly, as by
 // [dedupe.Field].
 //
-// What cannot be read at all: records of .NET, whose hash is over the text of
-// the message as it stands, and of the Redis and Valkey stores; keys over
-// values that are no JSON (Decimal, data classes with such members); and
-// Python's Decimal numbers, which are hashed as strings.
+// Python values that no JSON text gives, such as Decimal, and JMESPath
+// functions of one's own need a [Data] of one's own. What cannot be read at
+// all are records of .NET, whose hash is over the text of the message as it
+// stands, and those in Redis or Valkey.
 package powertools

@@ -100,8 +100,8 @@ func TestBounds(t *testing.T) {
 	}{
 		{"completed, expires now", map[string]any{"status": "COMPLETED", "expiration": at}, "done"},
 		{"completed, expired a second ago", map[string]any{"status": "COMPLETED", "expiration": at - 1}, "open"},
-		{"completed, with a fraction left", map[string]any{"status": "COMPLETED", "expiration": num("1000000000.001")}, "done"},
 		{"completed, a fraction ago", map[string]any{"status": "COMPLETED", "expiration": num("999999999.999")}, "open"},
+		{"in progress, lease with a fraction", map[string]any{"status": "INPROGRESS", "expiration": num("1000000000.5")}, "1.5s"},
 		{"completed, with a lease that has passed", map[string]any{"status": "COMPLETED", "expiration": at + 1, "in_progress_expiration": at*1000 - 9}, "done"},
 		{"completed, expired, with a lease", map[string]any{"status": "COMPLETED", "expiration": at - 1, "in_progress_expiration": at*1000 + 9}, "open"},
 		{"in progress", map[string]any{"status": "INPROGRESS", "expiration": at + 60, "in_progress_expiration": at*1000 + 500}, "1.5s"},
@@ -217,6 +217,22 @@ func TestValidation(t *testing.T) {
 }
 
 var errBoom = errors.New("boom")
+
+// An at-most-once guard cannot tell a record that waits for a worker there
+// from one whose handler failed: it parks it.
+func TestAtMostOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := newServer(t, item(map[string]any{"status": "INPROGRESS", "expiration": time.Now().Unix() + 60}))
+		guard := dedupe.New(memdedupe.New(), dedupe.Options{Consumer: "orders", AtMostOnce: true})
+		var runs counted
+		h := consumer.Chain(&runs, guard.Middleware(), powertools.Done(server.Client(), "idempotency", options()))
+		for _, want := range []error{dedupe.ErrInProgress, dedupe.ErrParked} {
+			if err := h.HandleRecord(t.Context(), orderRecord()); !errors.Is(err, want) || runs != 0 {
+				t.Errorf("%v after %d runs, want %v and none", err, runs, want)
+			}
+		}
+	})
+}
 
 // What the table says of a record is told, with the id of its item.
 func TestObserver(t *testing.T) {

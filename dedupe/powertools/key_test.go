@@ -15,12 +15,13 @@ import (
 // nobody can foresee, has no key.
 func TestNotPortable(t *testing.T) {
 	const python, typescript, java = powertools.Python, powertools.TypeScript, powertools.Java
+	deep := strings.Repeat("[", 501) + strings.Repeat("]", 501)
 	for _, c := range []struct {
 		library powertools.Library
 		values  []string
 	}{
 		{python, []string{
-			"1e400", "-1e400", "0.1000000000000000055", "9007199254740993.0", "1e-400", "3.00000000000000000001", "1e99999999999999999999",
+			"1e400", "-1e400", "0.1000000000000000055", "9007199254740993.0", "1e-400", "3.00000000000000000001", "1e99999999999999999999", deep,
 		}},
 		{typescript, []string{
 			"9007199254740992", "-9007199254740993", "1e16", "1e400", "0.1000000000000000055", "1e-400", "12345678901234567890",

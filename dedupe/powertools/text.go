@@ -56,11 +56,17 @@ func (l Library) text(value []byte) ([]byte, error) {
 	return text, nil
 }
 
+// maxDepth is below what Python's reader stands.
+const maxDepth = 500
+
 // value reads the next value and appends it to dst.
 func (w *writer) value(dec *jsontext.Decoder, dst []byte) ([]byte, error) {
 	t, err := dec.ReadToken()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", dedupe.ErrNotJSON, err)
+	}
+	if dec.StackDepth() > maxDepth {
+		return nil, fmt.Errorf("%w: nested deeper than %d", ErrNotPortable, maxDepth)
 	}
 	switch t.Kind() {
 	case jsontext.KindString:
