@@ -45,6 +45,7 @@ type Session struct {
 	beat     *time.Timer        // set while leases are kept alive
 	due      time.Time          // of the next beat; zero while one is under way
 	stopBeat context.CancelFunc // ends an extend under way
+	beating  chan struct{}      // closed when the extend under way has ended
 	closed   bool
 
 	open sync.WaitGroup // settlements and heartbeats under way
