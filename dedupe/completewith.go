@@ -56,7 +56,7 @@ func (t *Ticket) completeWith(ctx context.Context, f func(ctx context.Context, o
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithDeadlineCause(ctx, until, ErrLeaseLost)
+	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	state = tried
 	retain := MillisOf(time.Now()).Add(t.s.g.o.Retention)

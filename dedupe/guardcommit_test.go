@@ -252,7 +252,7 @@ func TestCommitPausesHeartbeat(t *testing.T) {
 				t.Errorf("the transaction had %v, want all of the lease", took)
 			}
 			wantUndecided(t, err)
-			wantIs(t, err, dedupe.ErrLeaseLost)
+			wantIs(t, err, context.DeadlineExceeded)
 			time.Sleep(time.Hour)
 			wantIs(t, context.Cause(ctx), nil)
 			return errHandler

@@ -1,0 +1,634 @@
+package dynamodedupe_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/onlyonce-go/onlyonce/consumer"
+	"github.com/onlyonce-go/onlyonce/dedupe"
+	"github.com/onlyonce-go/onlyonce/dedupe/dynamodedupe"
+	"github.com/onlyonce-go/onlyonce/internal/ddbtest"
+)
+
+// shop is a worker whose handlers write to a table of their own.
+type shop struct {
+	*testing.T
+	client *dynamodb.Client
+	table  string // of the guard
+	orders string // of the handlers
+	store  *dynamodedupe.Store
+	guard  *dedupe.Guard
+	ran    atomic.Int32
+}
+
+func newShop(t *testing.T, client *dynamodb.Client, through dynamodedupe.Client, table string) *shop {
+	s := &shop{T: t, client: client, table: table, orders: table + "-orders"}
+	if err := dynamodedupe.CreateTable(t.Context(), client, s.orders); err != nil {
+		t.Fatal(err)
+	}
+	s.open(through)
+	return s
+}
+
+// open starts the worker, or another one on the same tables.
+func (s *shop) open(through dynamodedupe.Client) {
+	s.store = dynamodedupe.New(through, s.table, dynamodedupe.Options{Timeout: 20 * time.Second})
+	s.guard = dedupe.New(s.store, dedupe.Options{Consumer: "shop"})
+}
+
+// other is another worker on the same tables.
+func (s *shop) other() *shop {
+	o := &shop{T: s.T, client: s.client, table: s.table, orders: s.orders}
+	o.open(s.client)
+	return o
+}
+
+// inShop runs f in a bubble with a server of its own.
+func inShop(t *testing.T, f func(s *shop, server *ddbtest.Server)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		server := newServer(t, ddbtest.Options{})
+		s := newShop(t, server.Client(), server.Client(), table)
+		server.Reset()
+		f(s, server)
+	})
+}
+
+// deliver brings the record to the worker, whose handler is h.
+func (s *shop) deliver(id string, h func(ctx context.Context) error) error {
+	return s.guard.Middleware()(consumer.HandlerFunc(func(ctx context.Context, _ *consumer.Record) error {
+		s.ran.Add(1)
+		return h(ctx)
+	})).HandleRecord(s.Context(), &consumer.Record{ID: id})
+}
+
+// order counts up the order of that id.
+func (s *shop) order(id string) types.TransactWriteItem {
+	return types.TransactWriteItem{Update: &types.Update{
+		TableName: &s.orders, Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: id}},
+		UpdateExpression:          aws.String("ADD n :one"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":one": &types.AttributeValueMemberN{Value: "1"}},
+	}}
+}
+
+// fresh is an order that must not exist yet.
+func (s *shop) fresh(id string) types.TransactWriteItem {
+	w := s.order(id)
+	w.Update.ConditionExpression = aws.String("attribute_not_exists(pk)")
+	return w
+}
+
+// place is the handler that counts up the order of that id.
+func (s *shop) place(id string) func(ctx context.Context) error {
+	return func(ctx context.Context) error { return s.store.CompleteTx(ctx, s.order(id)) }
+}
+
+func (s *shop) wantOrders(id string, want int) {
+	s.Helper()
+	out, err := s.client.GetItem(s.Context(), &dynamodb.GetItemInput{
+		TableName: &s.orders, Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: id}},
+		ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
+	got := "0"
+	if n, ok := out.Item["n"].(*types.AttributeValueMemberN); ok {
+		got = n.Value
+	}
+	if got != fmt.Sprint(want) {
+		s.Errorf("order %s was made %s times, want %d", id, got, want)
+	}
+}
+
+func (s *shop) wantRan(want int32) {
+	s.Helper()
+	if got := s.ran.Load(); got != want {
+		s.Errorf("the handler ran %d times, want %d", got, want)
+	}
+}
+
+func (s *shop) wantIs(err, want error) {
+	s.Helper()
+	if !errors.Is(err, want) {
+		s.Errorf("got error %v, want %v", err, want)
+	}
+}
+
+// wantReasons fails the test unless err is a cancellation with these reasons.
+func (s *shop) wantReasons(err error, want ...string) {
+	s.Helper()
+	e, ok := errors.AsType[*types.TransactionCanceledException](err)
+	if !ok {
+		s.Errorf("got error %v, want a cancellation", err)
+		return
+	}
+	got := make([]string, len(e.CancellationReasons))
+	for i, r := range e.CancellationReasons {
+		got[i] = aws.ToString(r.Code)
+	}
+	if !slices.Equal(got, want) {
+		s.Errorf("got reasons %v, want %v", got, want)
+	}
+}
+
+// sent returns the operations since the last Reset.
+func sent(server *ddbtest.Server) (ops []string) {
+	for _, req := range server.Requests() {
+		ops = append(ops, req.Op)
+	}
+	return ops
+}
+
+// nth makes a fault of the transactions; n counts them from 1.
+func nth(f func(n int) ddbtest.Action) ddbtest.FaultFunc {
+	var count atomic.Int32
+	return func(req ddbtest.Request) ddbtest.Action {
+		if req.Op != "TransactWriteItems" {
+			return ddbtest.Action{}
+		}
+		return f(int(count.Add(1)))
+	}
+}
+
+// bothOrNeither: a handler's writes and its record hold together, a failed
+// condition undoes both and leaves the claim, and a record that is done is
+// done for all workers.
+func bothOrNeither(s *shop) {
+	s.Helper()
+	s.wantIs(s.deliver("1", s.place("1")), nil)
+	s.wantOrders("1", 1)
+	s.wantIs(s.deliver("1", s.place("1")), nil)
+	o := s.other()
+	s.wantIs(o.deliver("1", o.place("1")), nil)
+	s.wantRan(1)
+	o.wantRan(0)
+
+	err := s.deliver("2", func(ctx context.Context) error { return s.store.CompleteTx(ctx, s.order("2"), s.fresh("1"), s.order("3")) })
+	s.wantReasons(err, "None", "ConditionalCheckFailed", "None", "None")
+	s.wantOrders("2", 0)
+	s.wantIs(s.deliver("2", func(ctx context.Context) error {
+		s.wantReasons(s.store.CompleteTx(ctx, s.order("2"), s.fresh("1")), "None", "ConditionalCheckFailed", "None")
+		return s.store.CompleteTx(ctx, s.fresh("2"))
+	}), nil)
+	s.wantIs(s.deliver("2", s.place("2")), nil)
+	s.wantRan(3)
+	s.wantOrders("2", 1)
+	s.wantOrders("1", 1)
+	s.wantIs(s.deliver("3", func(ctx context.Context) error { return s.store.CompleteTx(ctx) }), nil) // nothing to write
+	s.wantIs(s.deliver("3", s.place("3")), nil)
+	s.wantOrders("3", 0)
+}
+
+// A handler's writes and the completion of its record are made together or
+// not at all.
+func TestCompleteTx(t *testing.T) {
+	inShop(t, func(s *shop, _ *ddbtest.Server) { bothOrNeither(s) })
+}
+
+// A transaction takes one request and two units for each item, and nothing is
+// sent after it, whatever the handler returns.
+func TestCompleteTxCost(t *testing.T) {
+	for _, end := range []error{nil, errors.New("after the commit")} {
+		inShop(t, func(s *shop, server *ddbtest.Server) {
+			s.wantIs(s.deliver("1", func(ctx context.Context) error {
+				s.wantIs(s.store.CompleteTx(ctx, s.order("1"), s.order("2")), nil)
+				return end
+			}), nil)
+			if got := sent(server); !slices.Equal(got, []string{"PutItem", "TransactWriteItems"}) {
+				s.Errorf("requests %v, want a claim and a transaction", got)
+			}
+			if got, want := server.Used(), (ddbtest.Units{Write: 1 + 2 + 4}); got != want {
+				s.Errorf("used %+v, want %+v", got, want)
+			}
+			s.wantIs(s.deliver("1", s.place("1")), nil)
+			s.wantRan(1)
+		})
+	}
+}
+
+// A transaction whose answer was lost is sent again with its token, and was
+// made once.
+func TestCompleteTxLostAnswer(t *testing.T) {
+	inShop(t, func(s *shop, server *ddbtest.Server) {
+		server.Fault(nth(func(n int) ddbtest.Action { return ddbtest.Action{DropResponse: n == 1, DropRequest: n == 2} }))
+		s.wantIs(s.deliver("1", func(ctx context.Context) error { return s.store.CompleteTx(ctx, s.fresh("1")) }), nil)
+		s.wantRan(1)
+		s.wantOrders("1", 1)
+		var tokens []string
+		for _, req := range server.Requests() {
+			if req.Op == "TransactWriteItems" {
+				_, token, _ := strings.Cut(string(req.Input), `"ClientRequestToken":"`)
+				token, _, _ = strings.Cut(token, `"`)
+				tokens = append(tokens, token)
+			}
+		}
+		if len(tokens) != 3 || tokens[0] == "" || len(slices.Compact(tokens)) != 1 {
+			s.Errorf("tokens %q, want one in three requests", tokens)
+		}
+	})
+}
+
+// forgetful is a client of a server that knows no tokens, and that may not
+// tell the item either.
+type forgetful struct {
+	*dynamodb.Client
+	noItem   bool
+	mismatch bool
+	n        int
+}
+
+func (c *forgetful) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+	if c.n++; c.mismatch && c.n == 2 {
+		return nil, &types.IdempotentParameterMismatchException{}
+	}
+	other := *in
+	other.ClientRequestToken = aws.String(fmt.Sprint("token-", c.n))
+	out, err := c.Client.TransactWriteItems(ctx, &other, o...)
+	if e, ok := errors.AsType[*types.TransactionCanceledException](err); ok && c.noItem {
+		for i := range e.CancellationReasons {
+			e.CancellationReasons[i].Item = nil
+		}
+	}
+	return out, err
+}
+
+// A lost answer is understood without the token too: the retry finds the
+// record completed, though the conditions of its own writes fail.
+func TestCompleteTxWithoutToken(t *testing.T) {
+	for name, c := range map[string]*forgetful{"item": {}, "no item": {noItem: true}, "mismatch": {mismatch: true}} {
+		t.Run(name, func(t *testing.T) {
+			inShop(t, func(s *shop, server *ddbtest.Server) {
+				c.Client = s.client
+				s.open(c)
+				server.Fault(nth(func(n int) ddbtest.Action { return ddbtest.Action{DropResponse: n == 1} }))
+				s.wantIs(s.deliver("1", func(ctx context.Context) error {
+					err := s.store.CompleteTx(ctx, s.fresh("1"))
+					s.wantIs(err, nil)
+					return err
+				}), nil)
+				s.wantOrders("1", 1)
+			})
+		})
+	}
+}
+
+// When no answer comes at all the handler is told that this is not known. The
+// record is done if the transaction was made and runs again if not; the
+// writes are there once.
+func TestCompleteTxUndecided(t *testing.T) {
+	for name, lost := range map[string]ddbtest.Action{
+		"answers lost":  {DropResponse: true},
+		"requests lost": {DropRequest: true},
+		"broken":        {Err: &ddbtest.Error{Code: "InternalServerError"}},
+		"in progress":   {Err: &ddbtest.Error{Code: "TransactionInProgressException"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inShop(t, func(s *shop, server *ddbtest.Server) {
+				server.Fault(func(req ddbtest.Request) (a ddbtest.Action) {
+					if req.Op == "TransactWriteItems" || req.Op == "BatchGetItem" {
+						return lost
+					}
+					return a
+				})
+				err := s.deliver("1", func(ctx context.Context) error {
+					err := s.store.CompleteTx(ctx, s.order("1"))
+					if _, undecided := errors.AsType[*dedupe.StoreError](err); !undecided {
+						s.Errorf("got error %v, want a StoreError", err)
+					}
+					s.wantIs(s.store.CompleteTx(ctx, s.order("1")), dedupe.ErrSecondCommit)
+					return err
+				})
+				server.Fault(nil)
+				if made := lost.DropResponse; (err == nil) != made {
+					s.Errorf("got error %v, want one: %v", err, !made)
+				}
+				s.wantIs(s.deliver("1", s.place("1")), nil)
+				s.wantOrders("1", 1)
+			})
+		})
+	}
+}
+
+// A transaction that was refused after one whose fate is not known is not
+// known either, unless the row tells.
+func TestCompleteTxRefusedAfterLost(t *testing.T) {
+	inShop(t, func(s *shop, server *ddbtest.Server) {
+		s.wantIs(s.deliver("0", s.place("1")), nil)
+		server.Fault(nth(func(n int) ddbtest.Action { return ddbtest.Action{DropRequest: n == 1} }))
+		err := s.deliver("1", func(ctx context.Context) error {
+			err := s.store.CompleteTx(ctx, s.fresh("1"))
+			s.wantReasons(err, "ConditionalCheckFailed", "None")
+			s.wantIs(s.store.CompleteTx(ctx, s.order("1")), dedupe.ErrSecondCommit)
+			return err
+		})
+		s.wantReasons(err, "ConditionalCheckFailed", "None")
+
+		// The first was made, and the server refuses the copy for the caller's
+		// condition alone.
+		server.Fault(nth(func(n int) (a ddbtest.Action) {
+			switch n {
+			case 1:
+				a.DropResponse = true
+			case 2:
+				a.Err = &ddbtest.Error{Code: "ValidationException"}
+			}
+			return a
+		}))
+		s.wantIs(s.deliver("2", func(ctx context.Context) error {
+			err := s.store.CompleteTx(ctx, s.fresh("2"))
+			s.wantIs(err, nil)
+			return err
+		}), nil)
+		s.wantOrders("2", 1)
+	})
+}
+
+// overtaken: the transaction of a worker whose record went to another changes
+// nothing, and it is told so.
+func overtaken(s *shop, overtake func(o *shop)) {
+	s.Helper()
+	o := s.other()
+	err := s.deliver("zombie", func(ctx context.Context) error {
+		overtake(o)
+		s.wantIs(o.deliver("zombie", o.place("zombie")), nil)
+		err := s.store.CompleteTx(ctx, s.order("zombie"), s.order("more"))
+		s.wantIs(err, dedupe.ErrLeaseLost)
+		return err
+	})
+	s.wantIs(err, nil) // done by the other
+	o.wantRan(1)
+	s.wantOrders("zombie", 1)
+	s.wantOrders("more", 0)
+}
+
+// giveAway releases the claims of the table as an operator would: whoever had
+// them does not know.
+func (s *shop) giveAway() {
+	s.Helper()
+	out, err := s.client.Scan(s.Context(), &dynamodb.ScanInput{TableName: &s.table, ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, item := range out.Items {
+		if state, ok := item["state"].(*types.AttributeValueMemberS); !ok || state.Value != "PROCESSING" {
+			continue
+		}
+		item["state"] = &types.AttributeValueMemberS{Value: "FAILED"}
+		if _, err := s.client.PutItem(s.Context(), &dynamodb.PutItemInput{TableName: &s.table, Item: item}); err != nil {
+			s.Fatal(err)
+		}
+	}
+}
+
+// A worker that was overtaken writes nothing.
+func TestCompleteTxFenced(t *testing.T) {
+	inShop(t, func(s *shop, _ *ddbtest.Server) {
+		overtaken(s, func(*shop) { s.giveAway() })
+		err := s.deliver("again", func(ctx context.Context) error { // nobody finished it
+			s.giveAway()
+			o := s.other()
+			return o.deliver("again", func(context.Context) error { return s.store.CompleteTx(ctx, s.order("again")) })
+		})
+		s.wantIs(err, dedupe.ErrLeaseLost)
+		s.wantOrders("again", 0)
+	})
+}
+
+// A row that changed under its owner, by a lease that was moved on, is
+// completed as it is.
+func TestCompleteTxMovedLease(t *testing.T) {
+	for _, noItem := range []bool{false, true} {
+		inShop(t, func(s *shop, server *ddbtest.Server) {
+			s.open(&forgetful{Client: s.client, noItem: noItem})
+			left := 3
+			server.Fault(func(req ddbtest.Request) (a ddbtest.Action) {
+				if req.Op == "TransactWriteItems" && left > 0 {
+					left--
+					for _, item := range server.Items(table) {
+						end := *item["lease_end"].N + "0"
+						item["lease_end"] = ddbtest.Value{N: &end}
+						server.Put(table, item)
+					}
+				}
+				return a
+			})
+			s.wantIs(s.deliver("1", s.place("1")), nil)
+			s.wantOrders("1", 1)
+			s.wantIs(s.deliver("1", s.place("1")), nil)
+			s.wantRan(1)
+		})
+	}
+}
+
+// What passes is tried again: conflicts with other transactions, throttling
+// of any item or of the request. What does not pass in time is told, nothing
+// was written, and the claim stands.
+func TestCompleteTxConflict(t *testing.T) {
+	conflict := &ddbtest.Error{Code: "TransactionConflict"}
+	for name, a := range map[string]ddbtest.Action{
+		"conflict":          {FailStatements: map[int]*ddbtest.Error{0: conflict}},
+		"conflict of ours":  {FailStatements: map[int]*ddbtest.Error{1: conflict}},
+		"throttled":         {FailStatements: map[int]*ddbtest.Error{0: {Code: "ThrottlingError"}, 1: conflict}},
+		"capacity":          {FailStatements: map[int]*ddbtest.Error{1: {Code: "ProvisionedThroughputExceeded"}}},
+		"request throttled": {Err: &ddbtest.Error{Code: "ThrottlingException"}},
+		"request capacity":  {Err: &ddbtest.Error{Code: "ProvisionedThroughputExceededException"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inShop(t, func(s *shop, server *ddbtest.Server) {
+				server.Fault(nth(func(n int) ddbtest.Action {
+					if n <= 3 {
+						return a
+					}
+					return ddbtest.Action{}
+				}))
+				s.wantIs(s.deliver("1", s.place("1")), nil)
+				s.wantOrders("1", 1)
+
+				server.Fault(nth(func(int) ddbtest.Action { return a }))
+				began := time.Now()
+				err := s.deliver("2", func(ctx context.Context) error {
+					err := s.store.CompleteTx(ctx, s.order("2"))
+					if _, undecided := errors.AsType[*dedupe.StoreError](err); undecided || err == nil {
+						s.Errorf("got error %v, want one that says that nothing was written", err)
+					}
+					server.Fault(nil)
+					return s.store.CompleteTx(ctx, s.order("2"))
+				})
+				s.wantIs(err, nil)
+				if took := time.Since(began); took < time.Second || took > 10*time.Second {
+					s.Errorf("tried for %v, want some seconds", took)
+				}
+				s.wantOrders("2", 1)
+			})
+		})
+	}
+}
+
+// While a transaction is under way nothing extends its row, which would end
+// in a conflict, and the leases of others are kept.
+func TestCompleteTxHeartbeat(t *testing.T) {
+	inShop(t, func(s *shop, server *ddbtest.Server) {
+		server.Fault(nth(func(int) ddbtest.Action { return ddbtest.Action{Hold: 18 * time.Second} }))
+		var extended []string
+		sess := s.guard.Session(s.Context(), dedupe.SessionOptions{
+			Settled: func(tk *dedupe.Ticket, err error) { s.wantIs(err, nil) },
+			Again:   func(*dedupe.Ticket) {},
+		})
+		ts := sess.Admit([]*consumer.Record{{ID: "1"}, {ID: "2"}}, 0)
+		server.Reset()
+		go func() {
+			ts[1].Settle(ts[1].Handle(consumer.HandlerFunc(func(context.Context, *consumer.Record) error {
+				time.Sleep(time.Minute)
+				return nil
+			})))
+		}()
+		ts[0].Settle(ts[0].Handle(consumer.HandlerFunc(func(ctx context.Context, _ *consumer.Record) error {
+			time.Sleep(5 * time.Second)
+			err := s.place("1")(ctx)
+			for _, req := range server.Requests() {
+				if req.Op == "PutItem" || req.Op == "BatchExecuteStatement" {
+					extended = append(extended, req.Keys...)
+				}
+			}
+			return err
+		})))
+		if len(extended) != 2 || !strings.HasSuffix(extended[0], "2") || extended[0] != extended[1] {
+			s.Errorf("extended during the transaction: %q, want the other record, twice", extended)
+		}
+		if n := slices.Index(sent(server), "TransactWriteItems"); n != 0 || len(sent(server)) != 3 {
+			s.Errorf("requests %v, want one transaction and two extends", sent(server))
+		}
+		time.Sleep(2 * time.Minute)
+		sess.Close()
+		s.wantOrders("1", 1)
+	})
+}
+
+// A second transaction for a record that is done is refused, and its writes
+// are not made.
+func TestCompleteTxTwice(t *testing.T) {
+	inShop(t, func(s *shop, _ *ddbtest.Server) {
+		s.wantIs(s.deliver("1", func(ctx context.Context) error {
+			s.wantIs(s.store.CompleteTx(ctx, s.order("1")), nil)
+			return s.store.CompleteTx(ctx, s.order("2"))
+		}), nil)
+		s.wantOrders("1", 1)
+		s.wantOrders("2", 0)
+	})
+}
+
+// Without a claim of this store nothing is written.
+func TestCompleteTxNoClaim(t *testing.T) {
+	inShop(t, func(s *shop, server *ddbtest.Server) {
+		s.wantIs(s.store.CompleteTx(s.Context(), s.order("1")), dedupe.ErrNoClaim)
+		s.wantIs(s.deliver("1", func(ctx context.Context) error { return s.other().store.CompleteTx(ctx, s.order("1")) }), dedupe.ErrNoClaim)
+		if slices.Contains(sent(server), "TransactWriteItems") {
+			s.Error("a transaction was sent")
+		}
+	})
+}
+
+// A worker that dies after its transaction leaves the record done, one that
+// dies before it leaves nothing: the redelivery finds the one or the other.
+func TestCompleteTxKilled(t *testing.T) {
+	for name, before := range map[string]bool{"before": true, "after": false} {
+		t.Run(name, func(t *testing.T) {
+			inShop(t, func(s *shop, _ *ddbtest.Server) {
+				killed, gone := make(chan struct{}), make(chan error)
+				go func() {
+					gone <- s.deliver("1", func(ctx context.Context) error {
+						if !before {
+							s.wantIs(s.place("1")(ctx), nil)
+						}
+						<-killed // it sends nothing any more, heartbeats neither
+						return nil
+					})
+				}()
+				synctest.Wait()
+				o := s.other()
+				if before {
+					s.giveAway() // as its lease would
+				}
+				s.wantIs(o.deliver("1", o.place("1")), nil)
+				want := int32(0)
+				if before {
+					want = 1
+				}
+				o.wantRan(want)
+				s.wantOrders("1", 1)
+				close(killed)
+				<-gone
+			})
+		})
+	}
+}
+
+// Writes that cannot be in the transaction are told before it is sent, what
+// DynamoDB refuses afterwards; the claim stands.
+func TestCompleteTxWrites(t *testing.T) {
+	inShop(t, func(s *shop, server *ddbtest.Server) {
+		many := make([]types.TransactWriteItem, 100)
+		for i := range many {
+			many[i] = s.order(fmt.Sprint(i))
+		}
+		s.wantIs(s.deliver("1", func(ctx context.Context) error {
+			claim, _ := dedupe.FromContext(ctx)
+			key := map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: claim.Key}}
+			for _, own := range []types.TransactWriteItem{
+				{Put: &types.Put{TableName: aws.String(table), Item: key}},
+				{Update: &types.Update{TableName: aws.String(table), Key: key, UpdateExpression: aws.String("REMOVE a")}},
+				{Delete: &types.Delete{TableName: aws.String(table), Key: key}},
+				{ConditionCheck: &types.ConditionCheck{TableName: aws.String(table), Key: key, ConditionExpression: aws.String("attribute_exists(pk)")}},
+			} {
+				s.wantIs(s.store.CompleteTx(ctx, s.order("1"), own), dynamodedupe.ErrWrites)
+			}
+			s.wantIs(s.store.CompleteTx(ctx, many...), dynamodedupe.ErrWrites)
+			for _, unfit := range [][]types.TransactWriteItem{
+				{s.order("1"), s.order("1")}, {{}}, {{Delete: &types.Delete{}}},
+				{{Delete: &types.Delete{TableName: aws.String("nowhere"), Key: key}}},
+			} {
+				err := s.store.CompleteTx(ctx, unfit...)
+				if _, undecided := errors.AsType[*dedupe.StoreError](err); undecided || err == nil {
+					s.Errorf("got error %v, want one that says that nothing was written", err)
+				}
+			}
+			server.Fault(nth(func(int) ddbtest.Action { return ddbtest.Action{Err: &ddbtest.Error{Code: "AccessDeniedException"}} }))
+			s.wantIs(s.store.CompleteTx(ctx, s.order("1")), dynamodedupe.ErrDenied)
+			server.Fault(nil)
+			return s.store.CompleteTx(ctx, many[:99]...)
+		}), nil)
+		s.wantOrders("98", 1)
+		s.wantOrders("99", 0)
+	})
+}
+
+// A transaction ends with its context, and with what is left of the lease.
+func TestCompleteTxEnds(t *testing.T) {
+	inShop(t, func(s *shop, server *ddbtest.Server) {
+		server.Fault(nth(func(int) ddbtest.Action { return ddbtest.Action{Delay: time.Hour} }))
+		for _, most := range []time.Duration{time.Second, time.Hour} {
+			began := time.Now()
+			err := s.deliver("1", func(ctx context.Context) error {
+				ctx, cancel := context.WithTimeout(ctx, most)
+				defer cancel()
+				return s.place("1")(ctx)
+			})
+			s.wantIs(err, context.DeadlineExceeded)
+			if took := time.Since(began); took != min(most, 30*time.Second) {
+				s.Errorf("took %v, want at most %v and the lease", took, most)
+			}
+		}
+	})
+}
