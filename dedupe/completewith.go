@@ -86,8 +86,6 @@ func (t *Ticket) beginCommit() error {
 		return ErrNoClaim
 	case t.commit != untried:
 		return ErrSecondCommit
-	case t.abandoned, t.lost:
-		return ErrLeaseLost
 	}
 	t.commit = trying
 	return nil
@@ -118,25 +116,23 @@ func (t *Ticket) quiet(ctx context.Context) (time.Time, error) {
 		}
 	}
 	g := t.s.g
-	t.mu.Lock()
-	end := t.leaseEnd
-	t.mu.Unlock()
+	end, holds := t.holds()
+	if !holds {
+		return time.Time{}, ErrLeaseLost
+	}
 	if now := MillisOf(time.Now()); end.Sub(now) < g.o.Lease/2 && g.lease(now, t.s.o.Deadline) > end {
 		bounded, cancel := context.WithDeadline(ctx, end.Add(-g.o.Skew).Time())
 		t.s.extend(bounded, []*Ticket{t})
 		cancel()
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	until := t.leaseEnd.Add(-g.o.Skew).Time()
-	if t.abandoned || t.lost || !time.Now().Before(until) {
+	if end, holds = t.holds(); !holds {
 		return time.Time{}, ErrLeaseLost
 	}
-	return until, nil
+	return end.Add(-g.o.Skew).Time(), nil
 }
 
 // dropLease takes t out of the heartbeat and returns what is closed when the
-// extend under way has ended, nil when there is none.
+// extend under way, if any, has ended; nil when there was none.
 func (s *Session) dropLease(t *Ticket) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()

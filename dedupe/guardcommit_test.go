@@ -3,8 +3,6 @@ package dedupe_test
 import (
 	"context"
 	"errors"
-	"slices"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,6 +46,7 @@ func TestCommit(t *testing.T) {
 			f := &faults{}
 			g, l := newGuard(f)
 			h := tally{do: func(ctx context.Context, _ *consumer.Record) error {
+				time.Sleep(time.Second)
 				wantIs(t, dedupe.CompleteWith(ctx, f, f.commit), nil)
 				wantIs(t, dedupe.CompleteWith(ctx, f, func(context.Context, dedupe.Op) (dedupe.Verdict, error) {
 					t.Error("a second transaction was made")
@@ -217,145 +216,6 @@ func TestCommitLeftBehind(t *testing.T) {
 	})
 }
 
-// extends returns how often the lease of each record was extended.
-func (f *faults) extends() map[dedupe.Key]int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	n := map[dedupe.Key]int{}
-	for _, op := range slices.Concat(f.calls...) {
-		if op.Kind == dedupe.OpExtend {
-			n[op.Key]++
-		}
-	}
-	return n
-}
-
-// During a transaction nothing extends its row, and all others are kept
-// alive. Afterwards, if it was not committed, its own is again.
-func TestCommitPausesHeartbeat(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := &faults{}
-		g, l := newGuard(f)
-		d := openDesk(t.Context(), g, time.Time{})
-		ts := d.admit("a", "b")
-		during := 0
-		slow := tally{do: func(ctx context.Context, _ *consumer.Record) error {
-			time.Sleep(5 * time.Second) // a third of the way to the first heartbeat
-			began := time.Now()
-			err := dedupe.CompleteWith(ctx, f, func(ctx context.Context, _ dedupe.Op) (dedupe.Verdict, error) {
-				before := f.extends()[workKey("a")]
-				<-ctx.Done()
-				during = f.extends()[workKey("a")] - before
-				return dedupe.Verdict{Err: context.Cause(ctx)}, nil
-			})
-			if took := time.Since(began); took != 25*time.Second {
-				t.Errorf("the transaction had %v, want all of the lease", took)
-			}
-			wantUndecided(t, err)
-			wantIs(t, err, context.DeadlineExceeded)
-			time.Sleep(time.Hour)
-			wantIs(t, context.Cause(ctx), nil)
-			return errHandler
-		}}
-		other := tally{do: func(ctx context.Context, _ *consumer.Record) error {
-			time.Sleep(time.Hour)
-			wantIs(t, context.Cause(ctx), nil)
-			return nil
-		}}
-		go d.work(ts[0], &slow)
-		go d.work(ts[1], &other)
-		time.Sleep(30*time.Second - 1)
-		if n := f.extends(); n[workKey("a")] != 0 || n[workKey("b")] != 2 {
-			t.Errorf("%d extends of the row in a transaction and %d of the other, want 0 and 2", n[workKey("a")], n[workKey("b")])
-		}
-		time.Sleep(2 * time.Hour)
-		synctest.Wait()
-		if during != 0 {
-			t.Errorf("%d extends during the transaction, want none", during)
-		}
-		d.Close()
-		wantIs(t, d.outcome(t, 0), errHandler)
-		wantIs(t, d.outcome(t, 1), nil)
-		wantTold[consumer.LeaseLost](t, l, 0)
-	})
-}
-
-// A transaction waits for an extend of its row that is under way.
-func TestCommitWaitsForHeartbeat(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := &faults{}
-		var extending atomic.Bool
-		f.before = on(dedupe.OpExtend, func(context.Context) error {
-			extending.Store(true)
-			time.Sleep(2 * time.Second)
-			extending.Store(false)
-			return nil
-		})
-		g, _ := newGuard(f)
-		h := tally{do: func(ctx context.Context, _ *consumer.Record) error {
-			time.Sleep(11 * time.Second)
-			if !extending.Load() {
-				t.Error("no extend is under way")
-			}
-			gone, cancel := context.WithCancel(ctx)
-			cancel()
-			wantIs(t, dedupe.CompleteWith(gone, f, f.commit), context.Canceled)
-			return dedupe.CompleteWith(ctx, f, func(ctx context.Context, op dedupe.Op) (dedupe.Verdict, error) {
-				if extending.Load() {
-					t.Error("an extend of the row is under way")
-				}
-				return f.commit(ctx, op)
-			})
-		}}
-		wantIs(t, once(t.Context(), g, &h, "a"), nil)
-		f.wantState(t, "a", dedupe.Completed)
-	})
-}
-
-// A transaction with little of its lease left extends it first, and is not
-// begun when that does not help.
-func TestCommitExtendsFirst(t *testing.T) {
-	for name, back := range map[string]bool{"store comes back": true, "store stays down": false} {
-		bubble(t, name, func(t *testing.T) {
-			f := &faults{}
-			var down atomic.Bool
-			down.Store(true)
-			f.before = on(dedupe.OpExtend, func(context.Context) error {
-				if down.Load() {
-					return errDown
-				}
-				return nil
-			})
-			g, _ := newGuard(f)
-			h := tally{do: func(ctx context.Context, _ *consumer.Record) error {
-				time.Sleep(29*time.Second + 500*time.Millisecond)
-				down.Store(!back)
-				return dedupe.CompleteWith(ctx, f, func(ctx context.Context, op dedupe.Op) (dedupe.Verdict, error) {
-					end, _ := ctx.Deadline()
-					want := 500 * time.Millisecond // nothing is lost yet
-					if back {
-						want = 30 * time.Second
-					}
-					if left := time.Until(end); left != want {
-						t.Errorf("%v left for the transaction, want %v", left, want)
-					}
-					return f.commit(ctx, op)
-				})
-			}}
-			wantIs(t, once(t.Context(), g, &h, "a"), nil)
-		})
-	}
-	bubble(t, "lease lost", func(t *testing.T) {
-		f := &faults{before: on(dedupe.OpExtend, fail)}
-		g, _ := newGuard(f)
-		h := tally{do: func(ctx context.Context, _ *consumer.Record) error {
-			time.Sleep(time.Minute)
-			return dedupe.CompleteWith(context.WithoutCancel(ctx), f, f.commit)
-		}}
-		wantIs(t, once(t.Context(), g, &h, "a"), dedupe.ErrLeaseLost)
-	})
-}
-
 // A handler that was abandoned commits nothing; one that is abandoned after
 // its commit has its record done.
 func TestCommitAbandoned(t *testing.T) {
@@ -365,7 +225,7 @@ func TestCommitAbandoned(t *testing.T) {
 		d := openDesk(t.Context(), g, time.Time{})
 		ts := d.admit("a", "b")
 		late := tally{do: func(ctx context.Context, _ *consumer.Record) error {
-			time.Sleep(2 * time.Second)
+			time.Sleep(20 * time.Second)
 			return dedupe.CompleteWith(ctx, f, f.commit)
 		}}
 		early := tally{do: func(ctx context.Context, _ *consumer.Record) error {
@@ -387,6 +247,9 @@ func TestCommitAbandoned(t *testing.T) {
 		f.wantState(t, "a", dedupe.Failed)
 		f.wantState(t, "b", dedupe.Completed)
 		wantTold[consumer.Completed](t, l, 1)
+		if n := f.count(dedupe.OpExtend); n != 0 {
+			t.Errorf("%d extends of handlers that were abandoned, want none", n)
+		}
 	})
 }
 

@@ -58,7 +58,6 @@ func (s *Session) tick() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.beating = nil
 	close(ended)
 	if s.closed {
 		s.beat, s.stopBeat = nil, nil
