@@ -23,7 +23,7 @@ const (
 	// maxWrites is what a transaction of 100 has for the caller.
 	maxWrites = 99
 
-	// maxSends bounds the requests of one transaction: seconds of conflicts.
+	// maxSends bounds the requests of one CompleteTx: seconds of conflicts.
 	maxSends = 12
 )
 
@@ -89,7 +89,6 @@ type transaction struct {
 	known  knowledge
 	unsure bool // a request may have been applied, or may still be
 	sends  int
-	stale  int // versions that had passed
 }
 
 // run sends requests until the transaction is decided.
@@ -158,8 +157,8 @@ func (x *transaction) send(ctx context.Context, in *dynamodb.TransactWriteItemsI
 		}
 		switch x.sort(err) {
 		case moved:
-			if x.stale++; x.stale > maxConflicts {
-				return fmt.Errorf("%w: key %q: %d transactions were refused: %w", ErrContended, x.op.Key, x.stale, err)
+			if x.sends >= maxSends {
+				return fmt.Errorf("%w: %w", ErrContended, err)
 			}
 			return errStale
 		case refused:
@@ -204,8 +203,7 @@ func (x *transaction) sort(err error) answer {
 	switch code {
 	case "TransactionInProgressException", "RequestTimeout", "RequestTimeoutException":
 		return unheard
-	case "IdempotentParameterMismatchException": // our own token: the server does not know its request again
-		x.unsure, x.known = true, unknown
+	case "IdempotentParameterMismatchException": // the server does not know our request again: a new token
 		return moved
 	case "TransactionConflictException", "ReplicatedWriteConflictException":
 		return passing

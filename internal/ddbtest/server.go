@@ -34,7 +34,7 @@ type Server struct {
 
 	// mu guards all fields below. It is never held while a request waits, nor
 	// while a caller's function runs.
-	mu       sync.Mutex
+	mu        sync.Mutex
 	tables    map[string]*table
 	committed map[string]transaction // by token
 	held      map[place]int          // by transactions under way
