@@ -110,9 +110,9 @@ func conflictOnly(err error) bool {
 // execute writes a chunk in one request.
 func (c *call) execute(ctx context.Context, chunk []*lane) {
 	in := &dynamodb.BatchExecuteStatementInput{Statements: make([]types.BatchStatementRequest, len(chunk))}
-	quoted := quote(c.s.table)
+	t, m := texts{table: quote(c.s.table)}, memoryFor(len(chunk))
 	for i, l := range chunk {
-		in.Statements[i] = l.write.statement(quoted)
+		in.Statements[i] = l.write.statement(&t, m)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.s.o.Timeout)
 	defer cancel()

@@ -1,6 +1,7 @@
 package dynamodedupe
 
 import (
+	"math/bits"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,99 +17,144 @@ import (
 // them and none moves back.
 type write struct {
 	key    dedupe.Key
-	insert bool // there must be no item
-	prev   []attr
-	next   []attr
-	set    []attr   // of next: what differs from prev
-	remove []string // of prev: what next does not have
+	prev   *dedupe.Row // without one there must be no item
+	next   *dedupe.Row
+	set    names // of next: what differs from prev
+	remove names // of prev: what next does not have
 }
+
+// names is a set of attributes: a bit for each of [attributes].
+type names uint16
+
+func (n names) has(i int) bool { return n&(1<<i) != 0 }
 
 // version names the attributes that a write compares.
 func version() [5]string {
 	return [5]string{attrOwner, attrFence, attrState, attrLeaseEnd, attrRetainEnd}
 }
 
-// newWrite returns the write from prev to next, and false when there is
-// nothing to write.
+// newWrite returns the write from prev to next, which stay as they are until
+// it is done, and false when there is nothing to write.
 func newWrite(key dedupe.Key, prev, next *dedupe.Row) (write, bool) {
 	if !next.Exists() {
 		return write{}, false
 	}
-	w := write{key: key, insert: !prev.Exists(), next: attrsOf(key, next)}
-	if w.insert {
-		return w, true
+	w := write{key: key, next: next}
+	if prev.Exists() {
+		w.prev = prev
 	}
-	w.prev = attrsOf(key, prev)
-	w.set, w.remove = difference(w.prev, w.next)
-	return w, len(w.set)+len(w.remove) > 0
+	for i, name := range attributes() {
+		var was value
+		if w.prev != nil {
+			was = valueOf(name, key, prev)
+		}
+		switch is := valueOf(name, key, next); {
+		case is.equals(was):
+		case is.kind == isAbsent:
+			w.remove |= 1 << i
+		default:
+			w.set |= 1 << i
+		}
+	}
+	return w, w.set|w.remove != 0
 }
 
 // size is about how many bytes the write takes in a request.
-func (w *write) size() int {
-	n := 1024 + 2*len(w.key)
-	if b, ok := find(w.next, attrResult).(*types.AttributeValueMemberB); ok {
-		n += len(b.Value) * 4 / 3
-	}
-	return n
+func (w *write) size() int { return 1024 + 2*len(w.key) + len(w.next.Result)*4/3 }
+
+// texts makes the texts of statements on one table. Writes of the same
+// attributes, one after another, share theirs.
+type texts struct {
+	table string // quoted
+	last  shape
+	text  *string
 }
 
-// statement returns the write as a PartiQL statement on the quoted table.
-func (w *write) statement(quotedTable string) types.BatchStatementRequest {
+// shape is what the text of a write's statement depends on.
+type shape struct {
+	insert      bool
+	set, remove names
+}
+
+func (t *texts) of(w *write) *string {
+	s := shape{insert: w.prev == nil, set: w.set, remove: w.remove}
+	if t.text == nil || s != t.last {
+		text := s.text(t.table)
+		t.last, t.text = s, &text
+	}
+	return t.text
+}
+
+// statement returns the write as a PartiQL statement.
+func (w *write) statement(t *texts, m *memory) types.BatchStatementRequest {
+	out := types.BatchStatementRequest{Statement: t.of(w)}
+	params := make([]types.AttributeValue, 0, bits.OnesCount16(uint16(w.set))+1+len(version()))
+	for i, name := range attributes() {
+		if w.set.has(i) {
+			params = append(params, m.make(valueOf(name, w.key, w.next)))
+		}
+	}
+	if w.prev != nil {
+		params = append(params, m.make(valueOf(attrKey, w.key, w.prev)))
+		for _, name := range version() {
+			params = append(params, m.make(valueOf(name, w.key, w.prev)))
+		}
+		out.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld // an INSERT never returns it
+	}
+	out.Parameters = params
+	return out
+}
+
+// text is that of a statement. Its parameters are what is set and, of an
+// UPDATE, the key and the version compared.
+func (s shape) text(quotedTable string) string {
 	var b strings.Builder
 	b.Grow(320)
-	compared := version()
-	params := make([]types.AttributeValue, 0, len(w.next)+1+len(compared))
-	add := func(before, name, after string, v types.AttributeValue) {
-		b.WriteString(before)
-		b.WriteString(name)
-		b.WriteString(after)
-		params = append(params, v)
-	}
-	var onFailure types.ReturnValuesOnConditionCheckFailure
-	if w.insert {
-		b.WriteString("INSERT INTO ")
-		b.WriteString(quotedTable)
-		before := " VALUE {'"
-		for _, a := range w.next {
-			add(before, a.name, "':?", a.value)
-			before = ",'"
-		}
-		b.WriteByte('}')
-	} else {
-		onFailure = types.ReturnValuesOnConditionCheckFailureAllOld // an INSERT never returns it
-		b.WriteString("UPDATE ")
-		b.WriteString(quotedTable)
-		for _, a := range w.set {
-			add(` SET "`, a.name, `"=?`, a.value)
-		}
-		for _, name := range w.remove {
-			b.WriteString(` REMOVE "` + name + `"`)
-		}
-		add(` WHERE "`, attrKey, `"=?`, find(w.prev, attrKey))
-		for _, name := range compared {
-			add(` AND "`, name, `"=?`, find(w.prev, name))
+	write := func(parts ...string) {
+		for _, p := range parts {
+			b.WriteString(p)
 		}
 	}
-	return types.BatchStatementRequest{
-		Statement:                           aws.String(b.String()),
-		Parameters:                          params,
-		ReturnValuesOnConditionCheckFailure: onFailure,
+	if s.insert {
+		write("INSERT INTO ", quotedTable, " VALUE ")
+		before := "{'"
+		for i, name := range attributes() {
+			if s.set.has(i) {
+				write(before, name, "':?")
+				before = ",'"
+			}
+		}
+		write("}")
+		return b.String()
 	}
+	write("UPDATE ", quotedTable)
+	for i, name := range attributes() {
+		if s.set.has(i) {
+			write(` SET "`, name, `"=?`)
+		}
+	}
+	for i, name := range attributes() {
+		if s.remove.has(i) {
+			write(` REMOVE "`, name, `"`)
+		}
+	}
+	write(` WHERE "`, attrKey, `"=?`)
+	for _, name := range version() {
+		write(` AND "`, name, `"=?`)
+	}
+	return b.String()
 }
 
 // put returns the write as a request of its own, which always gets the old
 // item when it fails.
 func (w *write) put(table string) *dynamodb.PutItemInput {
-	item := make(map[string]types.AttributeValue, len(w.next))
-	for _, a := range w.next {
-		item[a.name] = a.value
-	}
+	m := memoryFor(2)
 	in := &dynamodb.PutItemInput{
 		TableName:                           &table,
-		Item:                                item,
+		Item:                                itemOf(w.key, w.next, m),
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}
-	if w.insert {
+	if w.prev == nil {
 		in.ConditionExpression = aws.String("attribute_not_exists(" + attrKey + ")")
 		return in
 	}
@@ -122,10 +168,21 @@ func (w *write) put(table string) *dynamodb.PutItemInput {
 		}
 		b.WriteString("#" + name + " = :" + name)
 		in.ExpressionAttributeNames["#"+name] = name
-		in.ExpressionAttributeValues[":"+name] = find(w.prev, name)
+		in.ExpressionAttributeValues[":"+name] = m.make(valueOf(name, w.key, w.prev))
 	}
 	in.ConditionExpression = aws.String(b.String())
 	return in
+}
+
+// itemOf returns key's row as an item. The row exists.
+func itemOf(key dedupe.Key, r *dedupe.Row, m *memory) map[string]types.AttributeValue {
+	item := make(map[string]types.AttributeValue, len(attributes()))
+	for _, name := range attributes() {
+		if v := valueOf(name, key, r); v.kind != isAbsent {
+			item[name] = m.make(v)
+		}
+	}
+	return item
 }
 
 // quote quotes a table's name for PartiQL. Attributes need no more than the
