@@ -19,6 +19,7 @@ import (
 
 	"github.com/onlyonce-go/onlyonce/dedupe/dynamodedupe"
 	"github.com/onlyonce-go/onlyonce/internal/ddbtest"
+	"github.com/onlyonce-go/onlyonce/internal/memhttp"
 )
 
 // table is the name of the one table.
@@ -73,9 +74,7 @@ func (p *played) handler() http.Handler {
 // request is one of DynamoDB.
 func (p *played) request(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	if rtt := time.Duration(p.rtt.Load()); rtt > 0 {
-		time.Sleep(rtt)
-	}
+	memhttp.Wait(r.Context(), time.Duration(p.rtt.Load()))
 	served := time.Now()
 	p.db.Load().Handler().ServeHTTP(w, r)
 	p.waited.Add(int64(served.Sub(began)))

@@ -9,7 +9,7 @@ import (
 // ItemOf and ParseRow are the stored form of rows, for its round-trip and
 // fuzz tests.
 func ItemOf(key dedupe.Key, r *dedupe.Row) map[string]types.AttributeValue {
-	return itemOf(key, r, memoryFor(1))
+	return itemOf(key, r)
 }
 
 func ParseRow(key dedupe.Key, item map[string]types.AttributeValue) (dedupe.Row, error) {

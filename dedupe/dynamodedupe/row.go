@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -39,8 +38,11 @@ const (
 // is an error of its key: what it means is not for this program to guess.
 const rowVersion = 1
 
+// attributeCount is how many there are.
+const attributeCount = 16
+
 // attributes names them all, in the order in which they are written.
-func attributes() [16]string {
+func attributes() [attributeCount]string {
 	return [...]string{
 		attrKey, attrVersion, attrState, attrOwner, attrFence, attrClaims, attrFailures, attrLeaseEnd, attrRetainEnd,
 		attrCreated, attrCompleted, attrLastError, attrFingerprint, attrResult, attrResultLost, attrTTL,
@@ -133,39 +135,30 @@ func (v value) equals(w value) bool {
 	return v.kind == w.kind && v.number == w.number && v.text == w.text && bytes.Equal(v.bytes, w.bytes)
 }
 
-// memory makes values of the SDK's types, those of a request in few pieces:
-// ten completions have a hundred.
-type memory struct {
-	numbers []types.AttributeValueMemberN
-	strings []types.AttributeValueMemberS
-	chars   strings.Builder
+// made keeps, for each place in a statement, the value that stood there last as
+// one of the SDK's: rows that are written together mostly differ in key and
+// owner only.
+type made [attributeCount]struct {
+	from value
+	is   types.AttributeValue
 }
 
-// memoryFor returns memory for as many rows.
-func memoryFor(rows int) *memory {
-	m := &memory{
-		numbers: make([]types.AttributeValueMemberN, 0, 8*rows),
-		strings: make([]types.AttributeValueMemberS, 0, 4*rows),
+// value returns v, which is not absent, for place i.
+func (m *made) value(i int, v value) types.AttributeValue {
+	if last := &m[i]; last.is == nil || !last.from.equals(v) {
+		last.from, last.is = v, v.make()
 	}
-	m.chars.Grow(128 * rows)
-	return m
+	return m[i].is
 }
 
-// make returns v, which is not absent. What was returned before stays as it
-// is when memory runs out: the rest goes to another place.
-func (m *memory) make(v value) types.AttributeValue {
+func (v value) make() types.AttributeValue {
 	switch v.kind {
 	case isNumber:
-		var digits [20]byte
-		m.numbers = append(m.numbers, types.AttributeValueMemberN{Value: m.string(strconv.AppendInt(digits[:0], v.number, 10))})
-		return &m.numbers[len(m.numbers)-1]
-	case isHex:
-		var digits [2 * len(dedupe.Owner{})]byte
-		v.text = m.string(hex.AppendEncode(digits[:0], v.bytes))
-		fallthrough
+		return &types.AttributeValueMemberN{Value: strconv.FormatInt(v.number, 10)}
 	case isText:
-		m.strings = append(m.strings, types.AttributeValueMemberS{Value: v.text})
-		return &m.strings[len(m.strings)-1]
+		return &types.AttributeValueMemberS{Value: v.text}
+	case isHex:
+		return &types.AttributeValueMemberS{Value: hex.EncodeToString(v.bytes)}
 	case isBytes:
 		return &types.AttributeValueMemberB{Value: v.bytes}
 	case isTrue:
@@ -173,13 +166,6 @@ func (m *memory) make(v value) types.AttributeValue {
 	case isAbsent:
 	}
 	panic("dynamodedupe: an absent value")
-}
-
-// string returns b as a string of its own.
-func (m *memory) string(b []byte) string {
-	from := m.chars.Len()
-	m.chars.Write(b)
-	return m.chars.String()[from:]
 }
 
 // parseRow reads the item of key. No item is no row. Attributes that it does

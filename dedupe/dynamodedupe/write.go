@@ -62,12 +62,14 @@ func newWrite(key dedupe.Key, prev, next *dedupe.Row) (write, bool) {
 // size is about how many bytes the write takes in a request.
 func (w *write) size() int { return 1024 + 2*len(w.key) + len(w.next.Result)*4/3 }
 
-// texts makes the texts of statements on one table. Writes of the same
-// attributes, one after another, share theirs.
-type texts struct {
+// statements makes writes to PartiQL statements on one table, those of one
+// request: what the last one had as well is not made again.
+type statements struct {
 	table string // quoted
-	last  shape
+	shape shape  // of text
 	text  *string
+	next  made
+	prev  made
 }
 
 // shape is what the text of a write's statement depends on.
@@ -76,28 +78,22 @@ type shape struct {
 	set, remove names
 }
 
-func (t *texts) of(w *write) *string {
-	s := shape{insert: w.prev == nil, set: w.set, remove: w.remove}
-	if t.text == nil || s != t.last {
-		text := s.text(t.table)
-		t.last, t.text = s, &text
+func (s *statements) of(w *write) types.BatchStatementRequest {
+	if is := (shape{insert: w.prev == nil, set: w.set, remove: w.remove}); s.text == nil || is != s.shape {
+		text := is.text(s.table)
+		s.shape, s.text = is, &text
 	}
-	return t.text
-}
-
-// statement returns the write as a PartiQL statement.
-func (w *write) statement(t *texts, m *memory) types.BatchStatementRequest {
-	out := types.BatchStatementRequest{Statement: t.of(w)}
+	out := types.BatchStatementRequest{Statement: s.text}
 	params := make([]types.AttributeValue, 0, bits.OnesCount16(uint16(w.set))+1+len(version()))
 	for i, name := range attributes() {
 		if w.set.has(i) {
-			params = append(params, m.make(valueOf(name, w.key, w.next)))
+			params = append(params, s.next.value(i, valueOf(name, w.key, w.next)))
 		}
 	}
 	if w.prev != nil {
-		params = append(params, m.make(valueOf(attrKey, w.key, w.prev)))
-		for _, name := range version() {
-			params = append(params, m.make(valueOf(name, w.key, w.prev)))
+		params = append(params, text(string(w.key)).make())
+		for i, name := range version() {
+			params = append(params, s.prev.value(i, valueOf(name, w.key, w.prev)))
 		}
 		out.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld // an INSERT never returns it
 	}
@@ -148,10 +144,9 @@ func (s shape) text(quotedTable string) string {
 // put returns the write as a request of its own, which always gets the old
 // item when it fails.
 func (w *write) put(table string) *dynamodb.PutItemInput {
-	m := memoryFor(2)
 	in := &dynamodb.PutItemInput{
 		TableName:                           &table,
-		Item:                                itemOf(w.key, w.next, m),
+		Item:                                itemOf(w.key, w.next),
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}
 	if w.prev == nil {
@@ -168,18 +163,18 @@ func (w *write) put(table string) *dynamodb.PutItemInput {
 		}
 		b.WriteString("#" + name + " = :" + name)
 		in.ExpressionAttributeNames["#"+name] = name
-		in.ExpressionAttributeValues[":"+name] = m.make(valueOf(name, w.key, w.prev))
+		in.ExpressionAttributeValues[":"+name] = valueOf(name, w.key, w.prev).make()
 	}
 	in.ConditionExpression = aws.String(b.String())
 	return in
 }
 
 // itemOf returns key's row as an item. The row exists.
-func itemOf(key dedupe.Key, r *dedupe.Row, m *memory) map[string]types.AttributeValue {
-	item := make(map[string]types.AttributeValue, len(attributes()))
+func itemOf(key dedupe.Key, r *dedupe.Row) map[string]types.AttributeValue {
+	item := make(map[string]types.AttributeValue, attributeCount)
 	for _, name := range attributes() {
 		if v := valueOf(name, key, r); v.kind != isAbsent {
-			item[name] = m.make(v)
+			item[name] = v.make()
 		}
 	}
 	return item
