@@ -77,7 +77,7 @@ func (m *measurement) cells(ctx context.Context) (all []cell, err error) {
 }
 
 func (m *measurement) cell(ctx context.Context, name string, batch int, rtt time.Duration) (cell, error) {
-	c := cell{name: name, batch: batch, rtt: rtt, contenders: m.settings.contenders}
+	c := cell{name: name, batch: batch, rtt: rtt, contenders: m.contenders}
 	c.turns = make([][]turn, len(c.contenders))
 	for round := range m.rounds {
 		for k := range c.contenders {

@@ -188,7 +188,7 @@ func (s *server) ask(ctx context.Context, method, path string, out any) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(resp.Body)
 		return fmt.Errorf("%s of the server: %s: %s", path, resp.Status, text)

@@ -28,9 +28,12 @@ type names uint16
 
 func (n names) has(i int) bool { return n&(1<<i) != 0 }
 
+// versionCount is how many attributes name a version.
+const versionCount = 5
+
 // version names the attributes that a write compares.
-func version() [5]string {
-	return [5]string{attrOwner, attrFence, attrState, attrLeaseEnd, attrRetainEnd}
+func version() [versionCount]string {
+	return [...]string{attrOwner, attrFence, attrState, attrLeaseEnd, attrRetainEnd}
 }
 
 // newWrite returns the write from prev to next, which stay as they are until
@@ -80,11 +83,11 @@ type shape struct {
 
 func (s *statements) of(w *write) types.BatchStatementRequest {
 	if is := (shape{insert: w.prev == nil, set: w.set, remove: w.remove}); s.text == nil || is != s.shape {
-		text := is.text(s.table)
-		s.shape, s.text = is, &text
+		t := is.text(s.table)
+		s.shape, s.text = is, &t
 	}
 	out := types.BatchStatementRequest{Statement: s.text}
-	params := make([]types.AttributeValue, 0, bits.OnesCount16(uint16(w.set))+1+len(version()))
+	params := make([]types.AttributeValue, 0, bits.OnesCount16(uint16(w.set))+1+versionCount)
 	for i, name := range attributes() {
 		if w.set.has(i) {
 			params = append(params, s.next.value(i, valueOf(name, w.key, w.next)))
@@ -106,37 +109,37 @@ func (s *statements) of(w *write) types.BatchStatementRequest {
 func (s shape) text(quotedTable string) string {
 	var b strings.Builder
 	b.Grow(320)
-	write := func(parts ...string) {
+	add := func(parts ...string) {
 		for _, p := range parts {
 			b.WriteString(p)
 		}
 	}
 	if s.insert {
-		write("INSERT INTO ", quotedTable, " VALUE ")
+		add("INSERT INTO ", quotedTable, " VALUE ")
 		before := "{'"
 		for i, name := range attributes() {
 			if s.set.has(i) {
-				write(before, name, "':?")
+				add(before, name, "':?")
 				before = ",'"
 			}
 		}
-		write("}")
+		add("}")
 		return b.String()
 	}
-	write("UPDATE ", quotedTable)
+	add("UPDATE ", quotedTable)
 	for i, name := range attributes() {
 		if s.set.has(i) {
-			write(` SET "`, name, `"=?`)
+			add(` SET "`, name, `"=?`)
 		}
 	}
 	for i, name := range attributes() {
 		if s.remove.has(i) {
-			write(` REMOVE "`, name, `"`)
+			add(` REMOVE "`, name, `"`)
 		}
 	}
-	write(` WHERE "`, attrKey, `"=?`)
+	add(` WHERE "`, attrKey, `"=?`)
 	for _, name := range version() {
-		write(` AND "`, name, `"=?`)
+		add(` AND "`, name, `"=?`)
 	}
 	return b.String()
 }
