@@ -143,7 +143,7 @@ func size(text string) (int, error) {
 
 // compare starts the server, lets the contenders take their turns and reports.
 func compare(ctx context.Context, s settings, stdout, stderr io.Writer) (err error) {
-	server, err := startServer(ctx, stderr)
+	server, err := startServer(ctx)
 	if err != nil {
 		return err
 	}

@@ -128,13 +128,13 @@ type server struct {
 }
 
 // startServer starts the program once more, as the server.
-func startServer(ctx context.Context, stderr io.Writer) (*server, error) {
+func startServer(ctx context.Context) (*server, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), self, serveCommand)
-	cmd.Stderr = stderr
+	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
