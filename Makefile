@@ -13,7 +13,7 @@ export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 # Settings of single goals, from the command line or the environment.
 export FUZZTIME ?= 20s
 export COUNT ?= 6
-export TESTFLAGS BASE BENCH
+export TESTFLAGS BASE BENCH BENCHFLAGS
 
 .DEFAULT_GOAL := help
 .PHONY: help
@@ -72,6 +72,10 @@ build-lambda: ## Build the example worker for Lambda (provided.al2023, arm64) in
 .PHONY: bench
 bench: $(BIN)/benchstat ## Run the benchmarks COUNT (6) times into dist/bench.txt; BASE=FILE compares with an earlier run
 	@scripts/bench.sh
+
+.PHONY: bench-dynamodb
+bench-dynamodb: ## Measure what DynamoDB costs: onlyonce, a bare SDK loop, a handler by hand (6 minutes; BENCHFLAGS=--help)
+	@scripts/bench-dynamodb.sh
 
 .PHONY: demo
 demo: ## Run the example worker's demo: duplicates, failures and a crash, nothing lost, nothing doubled

@@ -110,9 +110,9 @@ func conflictOnly(err error) bool {
 // execute writes a chunk in one request.
 func (c *call) execute(ctx context.Context, chunk []*lane) {
 	in := &dynamodb.BatchExecuteStatementInput{Statements: make([]types.BatchStatementRequest, len(chunk))}
-	quoted := quote(c.s.table)
+	statements := statements{table: quote(c.s.table)}
 	for i, l := range chunk {
-		in.Statements[i] = l.write.statement(quoted)
+		in.Statements[i] = statements.of(&l.write)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.s.o.Timeout)
 	defer cancel()
