@@ -23,10 +23,9 @@ type Proxy struct {
 	server *http.Server
 	client *http.Transport
 	gate   *gate
-	life   context.Context //nolint:containedctx // the proxy's own: it ends at Close
-	end    context.CancelFunc
-	served chan struct{} // closed when server has ended
-	serve  error         // of Serve, once served is closed
+	end    context.CancelFunc // of all requests but late ones
+	served chan struct{}      // closed when server has ended
+	serve  error              // of Serve, once served is closed
 
 	// mu guards all fields below. It is never held while a request waits, nor
 	// while a caller's function runs.
@@ -56,7 +55,6 @@ func Start(target string) (*Proxy, error) {
 		// the moment in which it is used again.
 		client: &http.Transport{DisableKeepAlives: true, DisableCompression: true},
 		gate:   &gate{Listener: ln, open: map[net.Conn]struct{}{}},
-		life:   life,
 		end:    end,
 		served: make(chan struct{}),
 		counts: map[string]int{},
@@ -114,9 +112,9 @@ func (p *Proxy) Reset() {
 	p.requests, p.most, p.counts = nil, p.flying, map[string]int{}
 }
 
-// Close ends the proxy: it breaks the connections and waits for the requests
-// under way, those that a [FaultFunc] holds as well. The error is that of the
-// listener, if it had one.
+// Close ends the proxy: it breaks the connections and waits for what is under
+// way, for what a [FaultFunc] holds and until what is late has arrived. The
+// error is that of the listener, if it had one.
 func (p *Proxy) Close() error {
 	p.mu.Lock()
 	p.closed = true
@@ -189,7 +187,7 @@ func (p *Proxy) handle(r *http.Request, req Request, fault FaultFunc) (a *answer
 	}
 	ctx := r.Context()
 	if act.Late {
-		ctx = p.life
+		ctx = context.WithoutCancel(ctx)
 	}
 	memhttp.Wait(ctx, act.Delay)
 	switch {

@@ -235,11 +235,11 @@ func TestLate(t *testing.T) {
 	held.Wait()
 	leave()
 	left.Wait()
-	got := []string{<-arrived}
-	if err := p.Close(); err != nil {
+	if err := p.Close(); err != nil { // waits for the late one
 		t.Error(err)
 	}
 	close(arrived)
+	var got []string
 	for body := range arrived {
 		got = append(got, body)
 	}
