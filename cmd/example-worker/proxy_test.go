@@ -11,17 +11,15 @@ import (
 	"github.com/onlyonce-go/onlyonce/internal/awsproxy"
 )
 
-// proxied is the worker as a process whose DynamoDB is behind a proxy, and the
-// next system that it calls.
+// proxied is the worker as a process whose DynamoDB is behind a proxy.
 type proxied struct {
 	function
 	*awsproxy.Proxy
-	next *nextSystem
 }
 
 // startProxied starts one, without faults and through with the look at its
 // table.
-func startProxied(t *testing.T) proxied {
+func startProxied(t *testing.T, env ...string) proxied {
 	t.Helper()
 	endpoint, table := dynamoDB(t)
 	proxy, err := awsproxy.Start(endpoint)
@@ -33,9 +31,8 @@ func startProxied(t *testing.T) proxied {
 			t.Error(err)
 		}
 	})
-	next := newNextSystem(t, func(call) int { return http.StatusOK })
-	w := proxied{Proxy: proxy, next: next, function: startFunction(t, 1, "STORE=dynamodb:"+table, "KEY=/order_id", "LEASE=10m",
-		"EFFECT_URL="+next.url, "AWS_ENDPOINT_URL_DYNAMODB="+proxy.URL())}
+	env = append(env, "STORE=dynamodb:"+table, "KEY=/order_id", "LEASE=10m", "AWS_ENDPOINT_URL_DYNAMODB="+proxy.URL())
+	w := proxied{Proxy: proxy, function: startFunction(t, 1, env...)}
 	if got := w.failed(t, orders(t, 100, 101)); got != "" {
 		t.Fatalf("got failures %q of a first order", got)
 	}
@@ -56,12 +53,13 @@ func orders(t *testing.T, first, end int) []byte {
 	return batch(t, messages...)
 }
 
-// calls checks how often the next system was called for each of these orders.
-func (w proxied) calls(t *testing.T, want, first, end int) {
+// wantCalls checks how often the next system was called for each of these
+// orders.
+func (n *nextSystem) wantCalls(t *testing.T, want, first, end int) {
 	t.Helper()
-	for n := first; n < end; n++ {
-		if got := w.next.about(orderBody(n)); len(got) != want {
-			t.Errorf("order %d: got %d calls, want %d", n, len(got), want)
+	for i := first; i < end; i++ {
+		if got := n.about(orderBody(i)); len(got) != want {
+			t.Errorf("order %d: got %d calls, want %d", i, len(got), want)
 		}
 	}
 }
@@ -69,7 +67,7 @@ func (w proxied) calls(t *testing.T, want, first, end int) {
 // Counted on the network, an invocation with ten fresh orders takes at most
 // three requests, with ten duplicates two, with five of each four.
 func TestEndpointWorkerRequests(t *testing.T) {
-	w := startProxied(t)
+	w := startProxied(t, "LOG_LEVEL=debug") // the work is one line
 	for _, c := range []struct {
 		name             string
 		first, end, most int
@@ -87,13 +85,16 @@ func TestEndpointWorkerRequests(t *testing.T) {
 		}
 		t.Logf("%s: %q", c.name, ops)
 	}
-	w.calls(t, 1, 0, 15)
+	if got, want := strings.Count(w.log.String(), `"msg":"work"`), 15+1; got != want {
+		t.Errorf("got %d runs, want %d", got, want)
+	}
 }
 
 // Whichever response to the process is lost, to its claims or to its
 // completions, no order is reported and each is one call of the next system.
 func TestEndpointWorkerLostResponse(t *testing.T) {
-	w := startProxied(t)
+	next := newNextSystem(t, func(call) int { return http.StatusOK })
+	w := startProxied(t, "EFFECT_URL="+next.url)
 	for i, completes := range []bool{false, true} {
 		var lost atomic.Bool
 		w.Fault(func(r awsproxy.Request) awsproxy.Action {
@@ -109,23 +110,24 @@ func TestEndpointWorkerLostResponse(t *testing.T) {
 			t.Error("no response was lost")
 		}
 	}
-	w.calls(t, 1, 0, 20)
+	next.wantCalls(t, 1, 0, 20)
 }
 
 // While its DynamoDB is down the process calls nobody and reports every order;
 // the same process does them once it is back.
 func TestEndpointWorkerStoreDown(t *testing.T) {
-	w := startProxied(t)
+	next := newNextSystem(t, func(call) int { return http.StatusOK })
+	w := startProxied(t, "EFFECT_URL="+next.url)
 	w.Down()
 	if got := w.failed(t, orders(t, 0, 10)); !strings.HasPrefix(got, "all: ") {
 		t.Errorf("got failures %q, want that all failed", got)
 	}
-	w.calls(t, 0, 0, 10)
+	next.wantCalls(t, 0, 0, 10)
 	w.Up()
 	for range 2 {
 		if got := w.failed(t, orders(t, 0, 10)); got != "" {
 			t.Errorf("got failures %q once the store is back", got)
 		}
 	}
-	w.calls(t, 1, 0, 10)
+	next.wantCalls(t, 1, 0, 10)
 }
