@@ -116,24 +116,32 @@ func TestHungCompletions(t *testing.T) {
 	})
 }
 
-// Who leaves while waiting for a place is told so, and takes none along.
+// Who leaves while waiting for a place is told so at once, and takes none
+// along.
 func TestLeaveWhileWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t, ddbtest.Options{})
 		r := rig{t, s, dynamodedupe.New(s.Client(), table, dynamodedupe.Options{InFlight: 1})}
+		one, hung := named("one", 2), named("hung", 2)
+		ways := [][]dedupe.Op{one, one[:1], ended(dedupe.OpComplete, one)}
 		hang(s, "hung")
-		for _, ops := range [][]dedupe.Op{named("one", 2), named("one", 1), ended(dedupe.OpComplete, named("one", 2))} {
-			var wg sync.WaitGroup
-			wg.Go(func() { _, _ = r.store.Apply(t.Context(), named("hung", 2)) })
-			synctest.Wait()
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			if vs, err := r.store.Apply(ctx, ops); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("%v: %v, %v, want DeadlineExceeded", ops[0].Kind, vs, err)
+		for _, ahead := range [][]dedupe.Op{hung, ended(dedupe.OpComplete, hung)} {
+			for _, ops := range ways {
+				var wg sync.WaitGroup
+				wg.Go(func() { _, _ = r.store.Apply(t.Context(), ahead) })
+				synctest.Wait()
+				start := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				vs, err := r.store.Apply(ctx, ops)
+				if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != time.Second {
+					t.Errorf("%v behind %v: %v, %v after %v, want DeadlineExceeded after 1s", ops[0].Kind, ahead[0].Kind, vs, err, took)
+				}
+				cancel()
+				wg.Wait()
 			}
-			cancel()
-			wg.Wait()
 		}
 		s.Fault(nil)
-		r.want(r.store, named("one", 2), dedupe.Won)
+		r.want(r.store, one, dedupe.Won)
+		r.want(r.store, ended(dedupe.OpComplete, one), dedupe.Applied)
 	})
 }

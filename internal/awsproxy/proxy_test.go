@@ -97,6 +97,13 @@ func TestPasses(t *testing.T) {
 	if n := p.MostInFlight(); n != 1 {
 		t.Errorf("%d in flight, want 1", n)
 	}
+	p.Reset()
+	if n := p.MostInFlight() + len(p.Requests()); n != 0 {
+		t.Errorf("after a Reset, %d are counted", n)
+	}
+	if err := send(t, c, url); err != nil || p.Requests()[0].Number != 1 {
+		t.Errorf("after a Reset: %v, requests %v, want number 1", err, p.Requests())
+	}
 }
 
 // Each fault of one try is followed by another try of the SDK; what had reached
@@ -183,6 +190,7 @@ func post(ctx context.Context, url, body string) (string, error) {
 		return "", err
 	}
 	req.Header.Set("X-Amz-Target", "Service_20260101.Do")
+	req.Close = true // so that none waits for the handler of the one before
 	resp, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil {
 		return "", err
@@ -258,8 +266,9 @@ func TestMostInFlight(t *testing.T) {
 	}()
 	defer close(arrived)
 	p := start(t, url)
+	large := strings.Repeat("one by one ", 10_000) // is sent before its handler ends
 	for range 100 {
-		if _, err := post(t.Context(), p.URL(), "one by one"); err != nil {
+		if _, err := post(t.Context(), p.URL(), large); err != nil {
 			t.Fatal(err)
 		}
 	}

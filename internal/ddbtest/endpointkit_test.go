@@ -194,6 +194,15 @@ func (i item) text(name string) string {
 	return ""
 }
 
+// String returns the attributes that are text or numbers.
+func (i item) String() string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(i)) {
+		fmt.Fprintf(&b, " %s=%s", name, i.text(name))
+	}
+	return b.String()
+}
+
 // rows reads the table, around the proxy, by record.
 func (r *remote) rows() map[string]item {
 	r.Helper()
