@@ -67,17 +67,17 @@ func TestEndpointRequestsOfAThousand(t *testing.T) {
 		for i, c := range []struct {
 			slots int
 			work  time.Duration
-		}{{10, 0}, {64, 0}, {64, 1}, {64, 5}, {64, 20}} {
+		}{{10, 0}, {64, 0}, {64, time.Millisecond}, {64, 5 * time.Millisecond}, {64, 20 * time.Millisecond}} {
 			w := unhurried(r)
 			w.batch = batch.Options{Concurrency: c.slots}
 			w.handler = func(*consumer.Record) error {
-				time.Sleep(c.work * time.Millisecond)
+				time.Sleep(c.work)
 				return nil
 			}
 			all := ids(1000*i, 1000*i+1000)
 			r.Reset()
 			r.done(r.deliver(w, all...))
-			r.count(fmt.Sprintf("handlers of %d ms in %d slots", c.work, c.slots), 110)
+			r.count(fmt.Sprintf("handlers of %v in %d slots", c.work, c.slots), 110)
 			r.runs(1, all...)
 		}
 	})
