@@ -67,7 +67,7 @@ func TestEndpointRequestsOfAThousand(t *testing.T) {
 		for i, c := range []struct {
 			slots int
 			work  time.Duration
-		}{{10, 0}, {64, 0}, {64, time.Millisecond}, {64, 5 * time.Millisecond}, {64, 20 * time.Millisecond}} {
+		}{{10, 0}, {64, time.Millisecond}, {64, 5 * time.Millisecond}, {64, 20 * time.Millisecond}} {
 			w := unhurried(r)
 			w.batch = batch.Options{Concurrency: c.slots}
 			w.handler = func(*consumer.Record) error {
