@@ -28,6 +28,10 @@ test: ## Run all tests of all modules, in random order, with the race detector i
 test-dynamodb: ## Run the DynamoDB tests against a ministack of their own (needs Python 3.11; installs it once, into .cache)
 	@scripts/ministack.sh go test -count=1 -timeout 5m -run Endpoint ./dedupe/dynamodedupe ./internal/ddbtest ./cmd/example-worker
 
+.PHONY: test-aws
+test-aws: ## Deploy template.yaml with the example worker on a ministack of its own, and send messages and events through it
+	@scripts/ministack.sh go -C e2e test -count=1 -timeout 10m ./...
+
 .PHONY: race
 race: ## The same, but fail if the race detector cannot run
 	@RACE=require scripts/test.sh
@@ -60,6 +64,10 @@ fuzz: ## Fuzz every target for FUZZTIME (20s)
 build-lambda: ## Build the example worker for Lambda (provided.al2023, arm64) into dist/bootstrap
 	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -o dist/bootstrap ./cmd/example-worker
 
+.PHONY: check-template
+check-template: ## Check template.yaml: cfn-lint, sam validate --lint, sam build (needs Python 3.11; installs them once, into .cache)
+	@scripts/check-template.sh
+
 .PHONY: bench
 bench: $(BIN)/benchstat ## Run the benchmarks COUNT (6) times into dist/bench.txt; BASE=FILE compares with an earlier run
 	@scripts/bench.sh
@@ -74,7 +82,7 @@ ci: ## Do what continuous integration does
 
 .PHONY: clean
 clean: ## Remove what was built, the linter and its cache included
-	rm -rf dist .cache
+	rm -rf dist .cache .aws-sam
 
 # A tool is rebuilt when the versions in tools/go.mod change.
 $(BIN)/%: tools/go.mod
