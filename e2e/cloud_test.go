@@ -10,17 +10,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
 // cloud is ministack, which serves the AWS APIs on this machine.
 type cloud struct {
+	endpoint  string
 	stacks    *cloudformation.Client
 	tables    *dynamodb.Client
 	events    *eventbridge.Client
 	functions *lambda.Client
-	objects   *s3.Client
 	queues    *sqs.Client
 }
 
@@ -37,11 +36,11 @@ func newCloud(t *testing.T) *cloud {
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
 	}
 	return &cloud{
+		endpoint:  endpoint,
 		stacks:    cloudformation.NewFromConfig(cfg),
 		tables:    dynamodb.NewFromConfig(cfg),
 		events:    eventbridge.NewFromConfig(cfg),
 		functions: lambda.NewFromConfig(cfg),
-		objects:   s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }),
 		queues:    sqs.NewFromConfig(cfg),
 	}
 }

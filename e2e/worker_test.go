@@ -4,13 +4,11 @@ import (
 	"archive/zip"
 	"bytes"
 	"errors"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
 // Where the functions' program is.
@@ -46,13 +44,26 @@ func (c *cloud) uploadWorker(t *testing.T) {
 	if err := errors.Join(err, w.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.objects.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(codeBucket)}); err != nil {
-		t.Fatal(err)
-	}
-	_, err = c.objects.PutObject(t.Context(), &s3.PutObjectInput{
-		Bucket: aws.String(codeBucket), Key: aws.String(codeKey), Body: bytes.NewReader(packed.Bytes()),
-	})
+	c.putObject(t, codeBucket, nil)
+	c.putObject(t, codeBucket+"/"+codeKey, packed.Bytes())
+}
+
+// putObject makes a bucket, or an object in one. The SDK's client for S3 takes
+// longer to compile than all the others, for two requests.
+func (c *cloud) putObject(t *testing.T, path string, content []byte) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, c.endpoint+"/"+path, bytes.NewReader(content))
 	if err != nil {
 		t.Fatal(err)
+	}
+	// ministack finds the service by the credential's scope and checks no signature.
+	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=none")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("PUT %s: got status %s", path, resp.Status)
 	}
 }

@@ -27,13 +27,15 @@ absent() {
 port=$("$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 endpoint=http://127.0.0.1:$port
 log=$venv/server.log
+scratch=$(mktemp -d)
 
 # Lambda functions inherit the server's environment: AWS_ENDPOINT_URL is where they find DynamoDB.
-BIND_HOST=127.0.0.1 GATEWAY_PORT=$port AWS_ENDPOINT_URL=$endpoint "$venv/bin/ministack" >"$log" 2>&1 &
+BIND_HOST=127.0.0.1 GATEWAY_PORT=$port AWS_ENDPOINT_URL=$endpoint TMPDIR=$scratch "$venv/bin/ministack" >"$log" 2>&1 &
 server=$!
 stop() {
 	kill "$server" 2>/dev/null || true
 	wait "$server" 2>/dev/null || true
+	rm -rf "$scratch" # the functions' programs
 }
 trap stop EXIT
 trap 'exit 130' INT
