@@ -64,6 +64,10 @@ fuzz: ## Fuzz every target for FUZZTIME (20s)
 build-lambda: ## Build the example worker for Lambda (provided.al2023, arm64) into dist/bootstrap
 	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -o dist/bootstrap ./cmd/example-worker
 
+.PHONY: check-deploy
+check-deploy: ## Check the Dockerfile, the manifest and the policy of deploy/ (needs Python 3.11; installs its tools once, into .cache)
+	@scripts/check-deploy.sh
+
 .PHONY: bench
 bench: $(BIN)/benchstat ## Run the benchmarks COUNT (6) times into dist/bench.txt; BASE=FILE compares with an earlier run
 	@scripts/bench.sh
