@@ -77,6 +77,10 @@ build-lambda: ## Build the example worker for Lambda (provided.al2023, arm64) in
 check-template: ## Check template.yaml: cfn-lint, sam validate --lint, sam build (needs Python 3.11; installs them once, into .cache)
 	@scripts/check-template.sh
 
+.PHONY: check-deploy
+check-deploy: ## Check the Dockerfile, the manifest and the policy of deploy/ (needs Python 3.11; installs its tools once, into .cache)
+	@scripts/check-deploy.sh
+
 .PHONY: bench
 bench: $(BIN)/benchstat ## Run the benchmarks COUNT (6) times into dist/bench.txt; BASE=FILE compares with an earlier run
 	@scripts/bench.sh
