@@ -89,8 +89,11 @@ func (r *run) room() int {
 		if here == 0 {
 			n = max(n, 1)
 		}
-		if r.misery > 0 || r.recv.empty && r.seat.shared() {
+		switch {
+		case r.misery > 0 || r.recv.empty && r.seat.shared():
 			n = min(n, 1) // a scout
+		case n < mostMessages && r.recv.asked > 0:
+			n = 0 // a small receive costs as much as a full one, and others are under way
 		}
 		if n > 0 && !r.paused() {
 			r.recv.asked += n
