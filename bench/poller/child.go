@@ -128,8 +128,7 @@ func serveMain(ctx context.Context, text string, stdin io.Reader, stdout io.Writ
 func handler(s *loadserver.Server) http.Handler {
 	began := time.Now()
 	tell := func(w http.ResponseWriter) {
-		cpu, _ := used()
-		_ = json.NewEncoder(w).Encode(sample{Counts: s.Counts(), At: time.Since(began), ServerCPU: cpu})
+		_ = json.NewEncoder(w).Encode(sample{Counts: s.Counts(), At: time.Since(began), ServerCPU: used().CPU})
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch req.URL.Path {

@@ -41,6 +41,7 @@ type outcome struct {
 	Requests float64 // per message
 	Receives float64 // per message
 	Deletes  float64 // requests that delete, per message
+	Starved  float64 // part of the time in which the consumer's process waited for a core that others used
 	Server   float64 // part of a core that the load server used
 	InFlight int     // messages received and not deleted, at most
 	PeakMiB  float64 // of the consumer's process
@@ -106,7 +107,14 @@ type sample struct {
 	Counts    loadserver.Counts
 	At        time.Duration // since the server's start
 	ServerCPU time.Duration
-	cpu       time.Duration // of this process
+	own       usage // of this process
+}
+
+// usage is what a process has used.
+type usage struct {
+	CPU     time.Duration // user and system
+	Starved time.Duration // ready, but without a core
+	PeakMiB float64
 }
 
 // window waits for the warm-up, then takes a sample before and after the time that is measured.
@@ -133,7 +141,7 @@ func (t task) window(ctx context.Context, ended <-chan error) (first, last sampl
 		if *s, err = control(ctx, t.URL+countsPath); err != nil {
 			return first, last, err
 		}
-		s.cpu, _ = used()
+		s.own = used()
 	}
 	return first, last, nil
 }
@@ -156,16 +164,16 @@ func check(c loadserver.Counts, handled int) error {
 func (t task) outcome(first, last, end sample) outcome {
 	n := float64(last.Counts.Deleted - first.Counts.Deleted)
 	took := last.At - first.At
-	_, peak := used()
 	return outcome{
 		Contender: t.Contender, Cell: t.Cell,
 		Rate:     n / took.Seconds(),
-		CPU:      float64((last.cpu - first.cpu).Microseconds()) / n,
+		CPU:      float64((last.own.CPU - first.own.CPU).Microseconds()) / n,
 		Requests: float64(last.Counts.Requests-first.Counts.Requests) / n,
 		Receives: float64(last.Counts.Receives-first.Counts.Receives) / n,
 		Deletes:  float64(last.Counts.Deletes-first.Counts.Deletes) / n,
+		Starved:  (last.own.Starved - first.own.Starved).Seconds() / took.Seconds(),
 		Server:   (last.ServerCPU - first.ServerCPU).Seconds() / took.Seconds(),
-		InFlight: end.Counts.MostInFlight, PeakMiB: peak, Messages: end.Counts.Given,
+		InFlight: end.Counts.MostInFlight, PeakMiB: used().PeakMiB, Messages: end.Counts.Given,
 	}
 }
 

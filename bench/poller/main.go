@@ -25,7 +25,7 @@ func main() {
 	}
 }
 
-const usage = `Measures consumers of an SQS queue side by side: messages per second, CPU time and requests per message.
+const help = `Measures consumers of an SQS queue side by side: messages per second, CPU time and requests per message.
 
 Each consumer runs as a process of its own against a load server that never runs out of messages, both on a core of
 their own where there is taskset. In a round every consumer runs once; ratios are those of runs of the same round.
@@ -96,7 +96,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.StringVar(&s.json, "json", "", "write all runs to this `file` as well, as JSON")
 	f.StringVar(&s.profile, "profile", "", "write a CPU profile of each run into this `folder`")
 	f.Usage = func() {
-		fmt.Fprint(stderr, usage)
+		fmt.Fprint(stderr, help)
 		f.PrintDefaults()
 	}
 	if err := f.Parse(args); err != nil {
