@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"runtime"
 	"runtime/pprof"
 	"sync/atomic"
 	"time"
@@ -41,6 +42,8 @@ type outcome struct {
 	Requests float64 // per message
 	Receives float64 // per message
 	Deletes  float64 // requests that delete, per message
+	Allocs   float64 // objects on the heap, per message
+	Bytes    float64 // on the heap, per message
 	Starved  float64 // part of the time in which the consumer's process waited for a core that others used
 	Server   float64 // part of a core that the load server used
 	InFlight int     // messages received and not deleted, at most
@@ -115,6 +118,17 @@ type usage struct {
 	CPU     time.Duration // user and system
 	Starved time.Duration // ready, but without a core
 	PeakMiB float64
+	Allocs  int // objects on the heap, since the start
+	Bytes   int // on the heap, since the start
+}
+
+// usedWithHeap is used, with what the process has allocated.
+func usedWithHeap() usage {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	u := used()
+	u.Allocs, u.Bytes = int(m.Mallocs), int(m.TotalAlloc) //nolint:gosec // far from the limits of int
+	return u
 }
 
 // window waits for the warm-up, then takes a sample before and after the time that is measured.
@@ -141,7 +155,7 @@ func (t task) window(ctx context.Context, ended <-chan error) (first, last sampl
 		if *s, err = control(ctx, t.URL+countsPath); err != nil {
 			return first, last, err
 		}
-		s.own = used()
+		s.own = usedWithHeap()
 	}
 	return first, last, nil
 }
@@ -171,6 +185,8 @@ func (t task) outcome(first, last, end sample) outcome {
 		Requests: float64(last.Counts.Requests-first.Counts.Requests) / n,
 		Receives: float64(last.Counts.Receives-first.Counts.Receives) / n,
 		Deletes:  float64(last.Counts.Deletes-first.Counts.Deletes) / n,
+		Allocs:   float64(last.own.Allocs-first.own.Allocs) / n,
+		Bytes:    float64(last.own.Bytes-first.own.Bytes) / n,
 		Starved:  (last.own.Starved - first.own.Starved).Seconds() / took.Seconds(),
 		Server:   (last.ServerCPU - first.ServerCPU).Seconds() / took.Seconds(),
 		InFlight: end.Counts.MostInFlight, PeakMiB: used().PeakMiB, Messages: end.Counts.Given,

@@ -73,14 +73,14 @@ func table(w io.Writer, c cell, runs []outcome) {
 	}
 	fmt.Fprintf(w, "\nround trip %v, handlers of %v\n", c.RTT, c.Handler)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "consumer\tmsg/s\tus/msg\trequests/msg\treceives\tdeletes\tin flight\tMiB\tserver\tstarved")
+	fmt.Fprintln(t, "consumer\tmsg/s\tus/msg\trequests/msg\treceives\tdeletes\tin flight\tMiB\tallocs/msg\tB/msg\tserver\tstarved")
 	for _, who := range order(anyName(), 0) {
 		its := of(runs, c, who)
 		if len(its) == 0 {
 			continue
 		}
 		median := func(value func(outcome) float64) float64 { return spreadOf(its, value).Median }
-		fmt.Fprintf(t, "%v\t%s\t%s\t%s\t%.3f\t%.3f\t%.0f\t%.0f\t%.2f\t%.2f\n", who,
+		fmt.Fprintf(t, "%v\t%s\t%s\t%s\t%.3f\t%.3f\t%.0f\t%.0f\t%.0f\t%.0f\t%.2f\t%.2f\n", who,
 			spreadOf(its, func(o outcome) float64 { return o.Rate }).format(0),
 			spreadOf(its, func(o outcome) float64 { return o.CPU }).format(1),
 			spreadOf(its, func(o outcome) float64 { return o.Requests }).format(3),
@@ -88,6 +88,8 @@ func table(w io.Writer, c cell, runs []outcome) {
 			median(func(o outcome) float64 { return o.Deletes }),
 			median(func(o outcome) float64 { return float64(o.InFlight) }),
 			median(func(o outcome) float64 { return o.PeakMiB }),
+			median(func(o outcome) float64 { return o.Allocs }),
+			median(func(o outcome) float64 { return o.Bytes }),
 			median(func(o outcome) float64 { return o.Server }),
 			median(func(o outcome) float64 { return o.Starved }))
 	}
