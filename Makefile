@@ -68,6 +68,12 @@ build-lambda: ## Build the example worker for Lambda (provided.al2023, arm64) in
 bench: $(BIN)/benchstat ## Run the benchmarks COUNT (6) times into dist/bench.txt; BASE=FILE compares with an earlier run
 	@scripts/bench.sh
 
+.PHONY: bench-poller
+bench-poller: ## Measure pollers side by side on a load server, ten minutes, into dist/bench-poller.txt (POLLERFLAGS=--help)
+	@mkdir -p dist
+	@go -C bench build -o $(CURDIR)/dist/bench-poller ./poller
+	@set -o pipefail; dist/bench-poller --json dist/bench-poller.json $(POLLERFLAGS) | tee dist/bench-poller.txt
+
 .PHONY: demo
 demo: ## Run the example worker's demo: duplicates, failures and a crash, nothing lost, nothing doubled
 	@go run ./cmd/example-worker demo
