@@ -54,6 +54,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err != nil {
 		return err
 	}
+	if s.profile != "" {
+		if err := os.MkdirAll(s.profile, 0o755); err != nil { //nolint:gosec // profiles that all may read
+			return err
+		}
+	}
 	var runs []outcome
 	for round := range s.rounds {
 		for _, c := range cells() {
