@@ -159,7 +159,7 @@ func (r *run) take(raw []types.Message, now time.Time) []*message {
 	defer r.unlock()
 	fresh := make([]*message, 0, len(raw))
 	for i := range raw {
-		m := newMessage(raw[i], r.arn, r.fifo)
+		m := newMessage(&raw[i], r.arn, r.fifo)
 		r.report.Received++
 		if known := r.here[m.id]; known != nil {
 			known.handle, known.attempt, known.lost = m.handle, m.attempt, false
@@ -185,9 +185,10 @@ func (r *run) take(raw []types.Message, now time.Time) []*message {
 
 // gone ends m's stay in this process, counted as one ending. r.mu is held.
 func (r *run) gone(m *message, as ending) {
-	if r.here[m.id] != m {
+	if m.left {
 		return
 	}
+	m.left = true
 	r.stopBeats(m)
 	delete(r.here, m.id)
 	delete(r.byRec, &m.rec)
