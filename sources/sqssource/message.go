@@ -16,7 +16,7 @@ import (
 // run.mu, but for rec and raw, which are its handler's while it runs.
 type message struct {
 	rec  consumer.Record
-	raw  types.Message
+	raw  *types.Message
 	id   string // MessageId
 	size int
 
@@ -35,6 +35,7 @@ type message struct {
 	ctx      context.Context //nolint:containedctx // of its handler, while it runs
 	lost     bool            // its visibility timeout
 	finished bool            // its work is done: only the delete is left
+	left     bool            // it is not in this process any more
 
 	wire  bool    // a heartbeat or its action is on the way to SQS
 	then  *action // waits for the heartbeat under way
@@ -42,14 +43,14 @@ type message struct {
 }
 
 // newMessage reads what SQS delivered. queue is the queue's ARN.
-func newMessage(raw types.Message, queue string, ordered bool) *message {
+func newMessage(raw *types.Message, queue string, ordered bool) *message {
 	body := aws.ToString(raw.Body)
 	m := &message{raw: raw, id: aws.ToString(raw.MessageId), handle: aws.ToString(raw.ReceiptHandle), place: -1}
 	attr := func(name types.MessageSystemAttributeName) string { return raw.Attributes[string(name)] }
 	m.attempt, _ = strconv.Atoi(attr(types.MessageSystemAttributeNameApproximateReceiveCount))
 	m.rec = consumer.Record{
 		ID: m.id, MessageID: m.id, Source: queue, Ordered: ordered, Attempt: m.attempt,
-		Group: attr(types.MessageSystemAttributeNameMessageGroupId), Body: []byte(body), Raw: raw,
+		Group: attr(types.MessageSystemAttributeNameMessageGroupId), Body: []byte(body), Raw: *raw,
 	}
 	if ms, err := strconv.ParseInt(attr(types.MessageSystemAttributeNameSentTimestamp), 10, 64); err == nil {
 		m.rec.Time = time.UnixMilli(ms)

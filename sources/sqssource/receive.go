@@ -89,8 +89,11 @@ func (r *run) room() int {
 		if here == 0 {
 			n = max(n, 1)
 		}
-		if r.misery > 0 || r.recv.empty && r.seat.shared() {
+		switch {
+		case r.misery > 0 || r.recv.empty && r.seat.shared():
 			n = min(n, 1) // a scout
+		case n < mostMessages && r.recv.asked > 0:
+			n = 0 // a small receive costs as much as a full one, and others are under way
 		}
 		if n > 0 && !r.paused() {
 			r.recv.asked += n
@@ -156,7 +159,7 @@ func (r *run) take(raw []types.Message, now time.Time) []*message {
 	defer r.unlock()
 	fresh := make([]*message, 0, len(raw))
 	for i := range raw {
-		m := newMessage(raw[i], r.arn, r.fifo)
+		m := newMessage(&raw[i], r.arn, r.fifo)
 		r.report.Received++
 		if known := r.here[m.id]; known != nil {
 			known.handle, known.attempt, known.lost = m.handle, m.attempt, false
@@ -182,9 +185,10 @@ func (r *run) take(raw []types.Message, now time.Time) []*message {
 
 // gone ends m's stay in this process, counted as one ending. r.mu is held.
 func (r *run) gone(m *message, as ending) {
-	if r.here[m.id] != m {
+	if m.left {
 		return
 	}
+	m.left = true
 	r.stopBeats(m)
 	delete(r.here, m.id)
 	delete(r.byRec, &m.rec)

@@ -24,7 +24,7 @@ func (r *run) poll(ctx context.Context) (Report, error) { //nolint:contextcheck 
 	undo := context.AfterFunc(ctx, r.beginStop)
 	<-r.ctx.Done()
 	undo()
-	r.end()
+	r.end() //nolint:contextcheck // requests that settle have the run's context
 	still()
 	<-heart
 	r.hangUp()
