@@ -38,7 +38,7 @@ type setting struct {
 type bed struct {
 	*testing.T
 	server     *sqstest.Server
-	client     *sqs.Client
+	client     *meter
 	queue, url string
 	dead       string // the dead-letter queue's name, empty without one
 	store      store
@@ -74,7 +74,7 @@ func newBed(t *testing.T, set setting) *bed {
 		urls: make(map[string]string), left: make(map[string]int),
 	}
 	b.events = &events{began: b.began}
-	b.client = b.server.Client()
+	b.client = &meter{Client: b.server.Client()}
 	if b.queue == "" {
 		b.queue = "orders"
 	}
