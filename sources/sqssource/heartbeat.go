@@ -88,7 +88,7 @@ func (r *run) heart(ctx context.Context) {
 			n := min(len(due), mostMessages)
 			batch := due[:n:n]
 			due = due[n:]
-			r.wires.Go(func() {
+			r.wires.Go(func() { //nolint:contextcheck // a heartbeat under way is finished: its context is the run's
 				r.hearts <- struct{}{}
 				defer func() { <-r.hearts }()
 				r.extend(batch)
@@ -198,7 +198,10 @@ func (b beats) Swap(i, j int) {
 
 // Push adds a *message; see [heap.Interface].
 func (b *beats) Push(x any) {
-	m := x.(*message) //nolint:forcetypeassert // by heap, from beatAt
+	m, ok := x.(*message)
+	if !ok {
+		panic("sqssource: a beat of something that is no message")
+	}
 	m.place = len(*b)
 	*b = append(*b, m)
 }

@@ -158,6 +158,8 @@ type run struct {
 	returns  outbox
 	finished memory
 	report   Report
+	ready    bool      // the queue has answered what it is like
+	failing  time.Time // requests to the queue, since the last that succeeded
 	stopping bool
 	closed   bool // nothing is settled any more
 	failure  error

@@ -105,7 +105,7 @@ func (r *run) room() int {
 // adapt notes how a receive of n messages came back, and reports whether its
 // receiver is still needed. r.mu is held.
 func (r *run) adapt(n, got int) bool {
-	r.recv.last, r.recv.misses = time.Now(), 0
+	r.recv.last, r.recv.misses, r.failing = time.Now(), 0, time.Time{}
 	r.recv.empty = got == 0
 	switch {
 	case r.stopping:
@@ -208,6 +208,7 @@ func (r *run) gone(m *message, as ending) {
 // receiver goes on.
 func (r *run) receiveFailed(err error) bool {
 	r.mu.Lock()
+	r.fails()
 	if r.stopping || fatal(err) {
 		r.recv.alive--
 		stopping := r.stopping
@@ -228,6 +229,13 @@ func (r *run) receiveFailed(err error) bool {
 	r.unlock()
 	pause(r.ctx, wait)
 	return true
+}
+
+// fails notes that a request to the queue failed. r.mu is held.
+func (r *run) fails() {
+	if r.failing.IsZero() {
+		r.failing = time.Now()
+	}
 }
 
 // paused reports whether nothing is to be received now, because the store

@@ -29,11 +29,14 @@ func (r *run) setup(ctx context.Context) error {
 	attrs, err := r.attributes(ctx, r.p.url)
 	for try := 1; err != nil; try++ {
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the caller stops, which is no failure
 		}
 		if refused(err) {
 			return &QueueError{URL: r.p.url, Op: "GetQueueAttributes", Err: err}
 		}
+		r.mu.Lock()
+		r.fails()
+		r.unlock()
 		wait := jittered(receiveBackoff, try)
 		r.warn(consumer.QueueFailed{Queue: r.p.url, Op: "GetQueueAttributes", Err: err, Wait: wait})
 		pause(ctx, wait)
@@ -51,6 +54,9 @@ func (r *run) setup(ctx context.Context) error {
 	}
 	kept := r.findDeadLetters(ctx, attrs["RedrivePolicy"])
 	r.compare(seconds(attrs["MessageRetentionPeriod"]), kept)
+	r.mu.Lock()
+	r.ready, r.failing = true, time.Time{}
+	r.unlock()
 	return nil
 }
 

@@ -4,7 +4,7 @@ import "time"
 
 // Status is what a poller is doing at one moment.
 type Status struct {
-	Running  bool // Run was called and has not returned
+	Running  bool // the queue has been asked what it is like, and Run has not returned
 	Stopping bool // its context has ended
 	Report        // of the current Run, so far
 
@@ -12,9 +12,10 @@ type Status struct {
 	Handling  int // of them, with the handlers or about to be
 	Bytes     int // of their bodies and attributes
 
-	LastReceive time.Time // when a receive was last answered; zero before the first
-	Oldest      time.Time // when the oldest of the messages that are here came; zero without any
-	PausedUntil time.Time // receiving waits until then for the store; zero when it does not
+	LastReceive  time.Time // when a receive was last answered; zero before the first
+	FailingSince time.Time // of requests to the queue, since the last that succeeded; zero while they do
+	Oldest       time.Time // when the oldest of the messages that are here came; zero without any
+	PausedUntil  time.Time // receiving waits until then for the store; zero when it does not
 }
 
 // Status returns what the poller is doing. It may be called at any time.
@@ -28,8 +29,8 @@ func (p *Poller) Status() Status {
 	r.mu.Lock()
 	defer r.unlock()
 	s := Status{
-		Running: true, Stopping: r.stopping, Report: r.report,
-		InProcess: len(r.here), Handling: r.running, Bytes: r.bytes, LastReceive: r.recv.last,
+		Running: r.ready, Stopping: r.stopping, Report: r.report,
+		InProcess: len(r.here), Handling: r.running, Bytes: r.bytes, LastReceive: r.recv.last, FailingSince: r.failing,
 	}
 	if r.paused() {
 		s.PausedUntil = r.pausedTo

@@ -9,7 +9,7 @@ import (
 const settleTimeout = 5 * time.Second
 
 // poll receives until ctx ends or the run fails, and brings all to an end.
-func (r *run) poll(ctx context.Context) (Report, error) {
+func (r *run) poll(ctx context.Context) (Report, error) { //nolint:contextcheck // what is under way outlives ctx
 	r.seat = r.p.o.Slots.sit()
 	defer r.seat.rise()
 	beat, still := context.WithCancel(r.wireCtx)
