@@ -163,9 +163,7 @@ type run struct {
 	stopping bool
 	closed   bool // nothing is settled any more
 	failure  error
-	misery   int // pauses in a row because of the store
-	pausedTo time.Time
-	resume   *time.Timer
+	outage   outage
 }
 
 func newRun(ctx context.Context, p *Poller) *run {
