@@ -179,6 +179,7 @@ func newRun(ctx context.Context, p *Poller) *run {
 	r.cond.L = &r.mu
 	r.deletes = outbox{r: r, request: r.deleteBatch}
 	r.returns = outbox{r: r, request: r.returnBatch}
+	r.recv.likely = 1
 	r.recv.most = min((p.o.Concurrency+mostMessages-1)/mostMessages, mostReceivers)
 	detached := context.WithoutCancel(ctx)
 	r.ctx, r.stop = context.WithCancel(detached)

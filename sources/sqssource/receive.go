@@ -25,7 +25,7 @@ type receivers struct {
 	alive  int
 	most   int
 	asked  int // messages that they asked for
-	empty  bool
+	likely int // messages that a receive will bring: on shared slots it asks for no more
 	last   time.Time // of the latest answer
 	misses int       // failures in a row
 }
@@ -90,8 +90,10 @@ func (r *run) room() int {
 		if here == 0 {
 			n = max(n, 1)
 		}
-		if r.outage.total || r.recv.empty && r.seat.shared() {
-			n = min(n, 1) // a scout
+		if r.outage.total {
+			n = min(n, 1)
+		} else if r.seat.shared() {
+			n = min(n, r.recv.likely)
 		}
 		if n > 0 && (!r.outage.total || r.outage.holding == 0) {
 			r.recv.asked += n
@@ -105,7 +107,11 @@ func (r *run) room() int {
 // receiver is still needed. r.mu is held.
 func (r *run) adapt(n, got int) bool {
 	r.recv.last, r.recv.misses, r.failing = time.Now(), 0, time.Time{}
-	r.recv.empty = got == 0
+	if got == n {
+		r.recv.likely = min(2*r.recv.likely, mostMessages)
+	} else {
+		r.recv.likely = max(got, 1)
+	}
 	switch {
 	case r.stopping:
 	case got == 0 && r.recv.alive > 1:
