@@ -24,8 +24,8 @@ const (
 type receivers struct {
 	alive  int
 	most   int
-	asked  int // messages that they asked for
-	likely int // messages that a receive will bring: on shared slots it asks for no more
+	asked  int       // messages that they asked for
+	likely int       // messages that a receive will bring: on shared slots it asks for no more
 	last   time.Time // of the latest answer
 	misses int       // failures in a row
 }
