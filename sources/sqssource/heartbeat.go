@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -145,12 +144,10 @@ func (r *run) extend(batch []*message) {
 	ctx, cancel := context.WithTimeout(r.wireCtx, min(actionTimeout, max(time.Until(first)/3, leastBeatTimeout)))
 	defer cancel()
 	refused, err := r.changeVisibility(ctx, entries)
-	codes := make([]string, len(batch))
-	for _, f := range refused {
-		if i, e := strconv.Atoi(*f.Id); e == nil && i < len(codes) {
-			codes[i] = *f.Code
-		}
+	if fatal(err) {
+		r.fail(&QueueError{URL: r.p.url, Op: "ChangeMessageVisibilityBatch", Err: err})
 	}
+	codes := codesOf(refused, len(batch))
 	r.mu.Lock()
 	defer r.unlock()
 	now := time.Now()
