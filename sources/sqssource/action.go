@@ -78,12 +78,20 @@ func (b *outbox) pump() {
 			return
 		}
 		n := min(len(b.pending), mostMessages)
-		batch := append(make([]*action, 0, n), b.pending[:n]...)
+		batch := make([]*action, 0, n)
+		for _, a := range b.pending[:n] {
+			if a.m.wire { // a heartbeat began since
+				a.m.then = a
+				continue
+			}
+			a.handle, a.m.wire = a.m.handle, true
+			batch = append(batch, a)
+		}
 		rest := copy(b.pending, b.pending[n:])
 		clear(b.pending[rest:])
 		b.pending = b.pending[:rest]
-		for _, a := range batch {
-			a.handle, a.m.wire = a.m.handle, true
+		if len(batch) == 0 {
+			continue
 		}
 		b.flying++
 		b.r.wires.Go(func() { b.send(batch) })

@@ -153,6 +153,9 @@ func (r *run) extend(batch []*message) {
 	now := time.Now()
 	for i, m := range batch {
 		m.wire = false
+		if r.here[m.id] != m {
+			continue
+		}
 		why := err
 		if why == nil && codes[i] != "" {
 			why = errors.New(codes[i])
