@@ -225,11 +225,11 @@ func (r *running) wait() (sqssource.Report, error) {
 	return r.report, r.err
 }
 
-// until lets time pass until ok, ten milliseconds at a time, and fails after a
-// day of it.
+// until lets time pass until ok, ten milliseconds at a time or a thousandth of
+// what has passed, and fails after a day of it.
 func (b *bed) until(what string, ok func() bool) {
 	b.Helper()
-	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+	for began := time.Now(); ; time.Sleep(max(10*time.Millisecond, time.Since(began)/1000)) {
 		synctest.Wait()
 		if ok() {
 			return
