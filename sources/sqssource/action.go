@@ -80,7 +80,7 @@ func (b *outbox) pump() {
 		n := min(len(b.pending), mostMessages)
 		batch := make([]*action, 0, n)
 		for _, a := range b.pending[:n] {
-			if a.m.wire { // a heartbeat began since
+			if a.m.wire { // after the heartbeat under way, which could undo it
 				a.m.then = a
 				continue
 			}
@@ -127,6 +127,9 @@ func (b *outbox) send(batch []*action) {
 		case err == nil && a.handle != a.m.handle: // it came again meanwhile
 			b.add(a)
 		case err == nil && codes[i] == "":
+			if a.m.finished && a.m.lost { // perhaps somebody has a newer handle, and it is still there
+				r.finished.add(a.m.id)
+			}
 			r.gone(a.m, a.as)
 		case err == nil && stale(codes[i]):
 			r.tooLate(a, errors.New(codes[i]))
@@ -158,14 +161,11 @@ func (b *outbox) retry(again []*action) {
 	}
 }
 
-// act ends a message's stay, after the heartbeat that may be under way: one
-// that arrives later would undo the action. r.mu is held.
+// act ends a message's stay. r.mu is held.
 func (r *run) act(a *action) {
 	switch {
 	case r.closed:
 		r.gone(a.m, unsettled)
-	case a.m.wire:
-		a.m.then = a
 	case a.m.finished:
 		r.deletes.add(a)
 	default:
