@@ -234,6 +234,24 @@ func TestDeleteByStaleHandle(t *testing.T) {
 	}
 }
 
+// A delete that is overtaken by a redelivery, and so may do nothing, is made
+// again with the newest handle.
+func TestDeleteOvertakenByARedelivery(t *testing.T) {
+	bubble(t, setting{noGuard: true, server: sqstest.Options{IgnoreStaleDelete: true}, attrs: attrs{"VisibilityTimeout": "10"}}, func(b *bed) {
+		b.sendMany(1)
+		b.server.Fault(func(op string, _ sqstest.Request) (a sqstest.Action) {
+			a.DropRequest = op == change
+			if op == remove && b.since() < 9*time.Second {
+				a.Delay = 4 * time.Second
+			}
+			return a
+		})
+		r := b.start(takes(8*time.Second), sqssource.Options{})
+		time.Sleep(13 * time.Second)
+		b.wantReport(r.stop(), sqssource.Report{Received: 2, Done: 1, Duplicates: 1})
+	})
+}
+
 // A panic of the handler fails its message alone; so does one of the decoder
 // or the key function.
 func TestPanics(t *testing.T) {
