@@ -180,7 +180,7 @@ func (r *run) take(raw []types.Message, now time.Time) []*message {
 			known = nil
 		}
 		if known != nil {
-			known.handle, known.attempt = m.handle, m.attempt
+			known.handle, known.attempt, known.lost = m.handle, m.attempt, false
 			r.keep(known, now)
 			r.report.Duplicates++
 			r.tell(consumer.Redelivered{Record: &m.rec})
