@@ -193,13 +193,14 @@ func newRun(ctx context.Context, p *Poller) *run {
 }
 
 // ofBatches returns the observer of the batch processor: a message that was
-// not started because its group waits, or the poller stops, has not failed.
+// not started because its group waits, the store is down or the poller stops
+// has not failed.
 func (r *run) ofBatches() consumer.Observer {
 	if r.observer == nil {
 		return nil
 	}
 	return consumer.ObserverFunc(func(ctx context.Context, e consumer.Event) {
-		if f, ok := e.(consumer.Failed); !ok || !notStarted(f.Err) {
+		if f, ok := e.(consumer.Failed); !ok || !notStarted(f.Err) && !storeError(f.Err) {
 			r.observer.Observe(ctx, e)
 		}
 	})
