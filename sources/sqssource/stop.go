@@ -23,7 +23,7 @@ func (r *run) poll(ctx context.Context) (Report, error) { //nolint:contextcheck 
 	undo := context.AfterFunc(ctx, r.beginStop)
 	<-r.ctx.Done()
 	undo()
-	r.end()
+	r.end() //nolint:contextcheck // deletes have the context of all requests of the run
 	still()
 	<-heart
 	r.hangUp()
