@@ -34,12 +34,15 @@ type message struct {
 	due      time.Time       // then: when
 	ctx      context.Context //nolint:containedctx // of its handler, while it runs
 	lost     bool            // its visibility timeout
+	held     bool            // the store gave no answer for it yet
+	tried    time.Time       // when it was last given to the batch processor
 	finished bool            // its work is done: only the delete is left
 	left     bool            // it is not in this process any more
 
-	wire  bool    // a heartbeat or its action is on the way to SQS
-	then  *action // waits for the heartbeat under way
-	group *group
+	wire    bool    // a heartbeat or its action is on the way to SQS
+	then    *action // waits for the heartbeat under way
+	leaving *action // on the way, and makes it visible at once
+	group   *group
 }
 
 // newMessage reads what SQS delivered. queue is the queue's ARN.

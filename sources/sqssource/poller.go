@@ -163,9 +163,7 @@ type run struct {
 	stopping bool
 	closed   bool // nothing is settled any more
 	failure  error
-	misery   int // pauses in a row because of the store
-	pausedTo time.Time
-	resume   *time.Timer
+	outage   outage
 }
 
 func newRun(ctx context.Context, p *Poller) *run {
@@ -179,8 +177,9 @@ func newRun(ctx context.Context, p *Poller) *run {
 	}
 	r.observer = consumer.Contained(r.observer)
 	r.cond.L = &r.mu
-	r.deletes = outbox{r: r, request: r.deleteBatch, batches: make(chan []*action)}
-	r.returns = outbox{r: r, request: r.returnBatch, batches: make(chan []*action)}
+	r.deletes = outbox{r: r, op: "DeleteMessageBatch", request: r.deleteBatch, batches: make(chan []*action)}
+	r.returns = outbox{r: r, op: "ChangeMessageVisibilityBatch", request: r.returnBatch, batches: make(chan []*action)}
+	r.recv.likely = 1
 	r.recv.most = min((p.o.Concurrency+mostMessages-1)/mostMessages, mostReceivers)
 	detached := context.WithoutCancel(ctx)
 	r.ctx, r.stop = context.WithCancel(detached)
@@ -194,13 +193,14 @@ func newRun(ctx context.Context, p *Poller) *run {
 }
 
 // ofBatches returns the observer of the batch processor: a message that was
-// not started because its group waits, or the poller stops, has not failed.
+// not started because its group waits, the store is down or the poller stops
+// has not failed.
 func (r *run) ofBatches() consumer.Observer {
 	if r.observer == nil {
 		return nil
 	}
 	return consumer.ObserverFunc(func(ctx context.Context, e consumer.Event) {
-		if f, ok := e.(consumer.Failed); !ok || !notStarted(f.Err) {
+		if f, ok := e.(consumer.Failed); !ok || !notStarted(f.Err) && !storeError(f.Err) {
 			r.observer.Observe(ctx, e)
 		}
 	})

@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	mostReceivers  = 32
+	mostReceivers  = 16
 	receiveBackoff = 250 * time.Millisecond
-	storeBackoff   = time.Second
 	mostPause      = 30 * time.Second
+	sharedWait     = time.Second // the least for a long poll
 )
 
 // receivers is how many receives are on the way, and how many may be: one
@@ -24,8 +24,8 @@ const (
 type receivers struct {
 	alive  int
 	most   int
-	asked  int // messages that they asked for
-	empty  bool
+	asked  int       // messages that they asked for
+	likely int       // messages that a receive will bring: on shared slots it asks for no more
 	last   time.Time // of the latest answer
 	misses int       // failures in a row
 }
@@ -52,8 +52,9 @@ func (r *run) receiver() {
 			r.unlock()
 			return
 		}
+		wait := r.wait(n)
 		r.unlock()
-		msgs, err := r.receive(n)
+		msgs, err := r.receive(n, wait)
 		r.mu.Lock()
 		r.recv.asked -= n
 		r.cond.Broadcast()
@@ -90,12 +91,14 @@ func (r *run) room() int {
 			n = max(n, 1)
 		}
 		switch {
-		case r.misery > 0 || r.recv.empty && r.seat.shared():
-			n = min(n, 1) // a scout
+		case r.outage.total:
+			n = min(n, 1)
+		case r.seat.shared():
+			n = min(n, r.recv.likely)
 		case n < mostMessages && r.recv.asked > 0:
 			n = 0 // a small receive costs as much as a full one, and others are under way
 		}
-		if n > 0 && !r.paused() {
+		if n > 0 && (!r.outage.total || r.outage.holding == 0) {
 			r.recv.asked += n
 			return n
 		}
@@ -107,24 +110,37 @@ func (r *run) room() int {
 // receiver is still needed. r.mu is held.
 func (r *run) adapt(n, got int) bool {
 	r.recv.last, r.recv.misses, r.failing = time.Now(), 0, time.Time{}
-	r.recv.empty = got == 0
+	if got == n {
+		r.recv.likely = min(2*r.recv.likely, mostMessages)
+	} else {
+		r.recv.likely = max(got, 1)
+	}
 	switch {
 	case r.stopping:
 	case got == 0 && r.recv.alive > 1:
 		r.recv.alive--
 		return false
-	case got == n && r.recv.alive < r.recv.most && r.misery == 0:
+	case got == n && r.recv.alive < r.recv.most && !r.outage.total:
 		r.spawn()
 	}
 	return true
 }
 
+// wait returns how long a receive of n messages waits for one. Where other
+// pollers want the slots that it holds, only a scout waits long. r.mu is held.
+func (r *run) wait(n int) time.Duration {
+	if r.seat.shared() && (n > 1 || r.recv.alive > 1) {
+		return sharedWait
+	}
+	return r.p.o.Wait
+}
+
 // receive makes one request. Its messages are in this process from now on.
-func (r *run) receive(n int) ([]*message, error) {
+func (r *run) receive(n int, wait time.Duration) ([]*message, error) {
 	in := &sqs.ReceiveMessageInput{
 		QueueUrl:                    &r.p.url,
 		MaxNumberOfMessages:         int32(n),
-		WaitTimeSeconds:             int32(r.p.o.Wait / time.Second),
+		WaitTimeSeconds:             int32(wait / time.Second),
 		MessageAttributeNames:       []string{"All"},
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
 	}
@@ -135,7 +151,7 @@ func (r *run) receive(n int) ([]*message, error) {
 		id := rand.Text() // of this receive and the SDK's retries of it
 		in.ReceiveRequestAttemptId = &id
 	}
-	ctx, cancel := context.WithTimeout(r.polls, r.p.o.Wait+actionTimeout)
+	ctx, cancel := context.WithTimeout(r.polls, wait+actionTimeout)
 	defer cancel()
 	began := time.Now()
 	out, err := r.p.client.ReceiveMessage(ctx, in)
@@ -161,7 +177,12 @@ func (r *run) take(raw []types.Message, now time.Time) []*message {
 	for i := range raw {
 		m := newMessage(&raw[i], r.arn, r.fifo)
 		r.report.Received++
-		if known := r.here[m.id]; known != nil {
+		known := r.here[m.id]
+		if known != nil && known.leaving != nil { // its return was quicker than the answer to it
+			r.gone(known, known.leaving.as)
+			known = nil
+		}
+		if known != nil {
 			known.handle, known.attempt, known.lost = m.handle, m.attempt, false
 			r.keep(known, now)
 			r.report.Duplicates++
@@ -228,35 +249,6 @@ func (r *run) receiveFailed(err error) bool {
 func (r *run) fails() {
 	if r.failing.IsZero() {
 		r.failing = time.Now()
-	}
-}
-
-// paused reports whether nothing is to be received now, because the store
-// cannot be reached. r.mu is held.
-func (r *run) paused() bool { return time.Now().Before(r.pausedTo) }
-
-// storeFailed pauses receiving: what is received now could not be claimed, and
-// would only count a receive. r.mu is held.
-func (r *run) storeFailed(err error) {
-	if r.paused() || r.stopping {
-		return
-	}
-	r.misery++
-	wait := jittered(storeBackoff, r.misery)
-	r.pausedTo = time.Now().Add(wait)
-	r.tell(consumer.Paused{Queue: r.p.url, Err: err, Wait: wait})
-	if r.resume == nil {
-		r.resume = time.AfterFunc(wait, func() { r.mu.Lock(); r.cond.Broadcast(); r.unlock() })
-	} else {
-		r.resume.Reset(wait)
-	}
-}
-
-// storeAnswered ends what storeFailed began. r.mu is held.
-func (r *run) storeAnswered() {
-	if r.misery > 0 {
-		r.misery, r.pausedTo = 0, time.Time{}
-		r.cond.Broadcast()
 	}
 }
 
