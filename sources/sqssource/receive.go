@@ -17,6 +17,7 @@ const (
 	receiveBackoff = 250 * time.Millisecond
 	storeBackoff   = time.Second
 	mostPause      = 30 * time.Second
+	sharedWait     = time.Second // the least for a long poll
 )
 
 // receivers is how many receives are on the way, and how many may be: one
@@ -52,8 +53,9 @@ func (r *run) receiver() {
 			r.unlock()
 			return
 		}
+		wait := r.wait(n)
 		r.unlock()
-		msgs, err := r.receive(n)
+		msgs, err := r.receive(n, wait)
 		r.mu.Lock()
 		r.recv.asked -= n
 		r.cond.Broadcast()
@@ -116,12 +118,21 @@ func (r *run) adapt(n, got int) bool {
 	return true
 }
 
+// wait returns how long a receive of n messages waits for one. Where other
+// pollers want the slots that it holds, only a scout waits long. r.mu is held.
+func (r *run) wait(n int) time.Duration {
+	if r.seat.shared() && (n > 1 || r.recv.alive > 1) {
+		return sharedWait
+	}
+	return r.p.o.Wait
+}
+
 // receive makes one request. Its messages are in this process from now on.
-func (r *run) receive(n int) ([]*message, error) {
+func (r *run) receive(n int, wait time.Duration) ([]*message, error) {
 	in := &sqs.ReceiveMessageInput{
 		QueueUrl:                    &r.p.url,
 		MaxNumberOfMessages:         int32(n),
-		WaitTimeSeconds:             int32(r.p.o.Wait / time.Second),
+		WaitTimeSeconds:             int32(wait / time.Second),
 		MessageAttributeNames:       []string{"All"},
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
 	}
@@ -132,7 +143,7 @@ func (r *run) receive(n int) ([]*message, error) {
 		id := rand.Text() // of this receive and the SDK's retries of it
 		in.ReceiveRequestAttemptId = &id
 	}
-	ctx, cancel := context.WithTimeout(r.polls, r.p.o.Wait+actionTimeout)
+	ctx, cancel := context.WithTimeout(r.polls, wait+actionTimeout)
 	defer cancel()
 	began := time.Now()
 	out, err := r.p.client.ReceiveMessage(ctx, in)

@@ -1,0 +1,117 @@
+package sqssource_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/onlyonce-go/onlyonce/sources/sqssource"
+)
+
+// Two busy queues get half of the slots each.
+func TestSlotsTwoBusyQueues(t *testing.T) {
+	bubble(t, setting{}, func(b *bed) {
+		other := b.create("other", nil)
+		for i := range 1000 {
+			b.send(fmt.Sprint("a", i))
+			b.sendTo(other, fmt.Sprint("b", i))
+		}
+		slots := sqssource.NewSlots(20)
+		b.start(takes(100*time.Millisecond), sqssource.Options{Slots: slots})
+		b.startOn(other, takes(100*time.Millisecond), sqssource.Options{Slots: slots})
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		a, all := 0, b.ledger.runs()
+		for _, name := range b.ledger.order {
+			if strings.HasPrefix(name, "a") {
+				a++
+			}
+		}
+		if all < 900 || a < all*45/100 || a > all*55/100 {
+			b.Errorf("in 5s: got %d runs, %d of them of the first queue; want 950 or so and the half", all, a)
+		}
+		if b.ledger.peak != 20 {
+			b.Errorf("got %d handlers at once, want 20", b.ledger.peak)
+		}
+		b.until("both are empty", func() bool { return b.server.Stats("orders").Total()+b.server.Stats("other").Total() == 0 })
+	})
+}
+
+// A queue with a trickle does not wait for a busy one, which gets the other
+// slots.
+func TestSlotsTrickleBesideBusyQueue(t *testing.T) {
+	bubble(t, setting{}, func(b *bed) {
+		other := b.create("other", nil)
+		for i := range 3000 {
+			b.send(fmt.Sprint("a", i))
+		}
+		slots := sqssource.NewSlots(10)
+		b.start(takes(100*time.Millisecond), sqssource.Options{Slots: slots})
+		b.startOn(other, takes(100*time.Millisecond), sqssource.Options{Slots: slots})
+		time.Sleep(time.Second)
+		var late []time.Duration
+		for i := range 20 {
+			name := fmt.Sprint("b", i)
+			b.sendTo(other, name)
+			at := b.since()
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if b.ledger.ran(name) != 1 {
+				b.Fatalf("%s did not start within a second", name)
+			}
+			late = append(late, b.ledger.starts[name][0]-at)
+		}
+		if m := slices.Max(late); m > 150*time.Millisecond {
+			b.Errorf("a message beside a busy queue waited up to %v, want at most 150ms: %v", m, late)
+		}
+		if n := b.ledger.runs(); n < 1800 {
+			b.Errorf("in 21s: got %d runs, want 1800 at least of the 1890 that 9 slots allow beside a scout", n)
+		}
+		b.drain()
+	})
+}
+
+// When one queue runs dry, its slots pass to the other at once, not after a
+// long poll.
+func TestSlotsPassOnWhenAQueueRunsDry(t *testing.T) {
+	bubble(t, setting{}, func(b *bed) {
+		other := b.create("other", nil)
+		slots := sqssource.NewSlots(30)
+		b.start(takes(100*time.Millisecond), sqssource.Options{Slots: slots})
+		b.startOn(other, takes(100*time.Millisecond), sqssource.Options{Slots: slots})
+		time.Sleep(time.Minute)
+		for i := range 300 {
+			b.send(fmt.Sprint("a", i))
+		}
+		b.drain()
+		for i := range 300 {
+			b.sendTo(other, fmt.Sprint("b", i))
+		}
+		dry := b.since()
+		b.until("the other is done", func() bool { return b.server.Stats("other").Total() == 0 })
+		if took := b.since() - dry; took > 3*time.Second {
+			b.Errorf("300 messages of 100 ms with 30 slots took %v after the other queue ran dry, want at most 3s", took)
+		}
+	})
+}
+
+// A poller that has ended leaves its slots to the others.
+func TestSlotsOfAPollerThatEnded(t *testing.T) {
+	bubble(t, setting{}, func(b *bed) {
+		other := b.create("other", nil)
+		slots := sqssource.NewSlots(10)
+		first := b.startOn(other, takes(time.Second), sqssource.Options{Slots: slots})
+		b.start(takes(time.Second), sqssource.Options{Slots: slots})
+		time.Sleep(time.Minute)
+		first.stop()
+		b.sendMany(100)
+		began := b.since()
+		b.drain()
+		if took := b.since() - began; took > 11*time.Second {
+			b.Errorf("100 messages of 1 s took %v with 10 slots, want at most 11s", took)
+		}
+	})
+}
