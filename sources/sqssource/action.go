@@ -171,7 +171,7 @@ func (r *run) tooLate(a *action, err error) {
 		return
 	}
 	r.finished.add(a.m.id)
-	r.tell(consumer.DeleteFailed{Record: &a.m.rec, Err: err})
+	r.tell(consumer.DeleteFailed{Record: a.m.rec, Err: err})
 	r.gone(a.m, unsettled)
 }
 

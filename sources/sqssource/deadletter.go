@@ -48,7 +48,7 @@ func (r *run) bury(m *message, why error) bool {
 		}
 	}
 	if r.observer != nil {
-		r.observer.Observe(r.ctx, consumer.DeadLettered{Record: &m.rec, Queue: r.deadLetters, Reason: why, Err: err})
+		r.observer.Observe(r.ctx, consumer.DeadLettered{Record: m.rec, Queue: r.deadLetters, Reason: why, Err: err})
 	}
 	r.mu.Lock()
 	defer r.unlock()

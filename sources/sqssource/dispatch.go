@@ -39,7 +39,7 @@ func (r *run) process(ms []*message) {
 	r.unlock()
 	recs := make([]*consumer.Record, len(ms))
 	for i, m := range ms {
-		recs[i] = &m.rec
+		recs[i] = m.rec
 	}
 	var down error // the store's, as long as it answered none of them
 	undecided := 0
@@ -123,6 +123,6 @@ func (r *run) release(m *message) {
 // giveBack returns a failed message to the queue. r.mu is held.
 func (r *run) giveBack(m *message, err error) {
 	after := r.delay(m, err)
-	r.tell(consumer.Returned{Record: &m.rec, After: after, Err: err})
+	r.tell(consumer.Returned{Record: m.rec, After: after, Err: err})
 	r.act(&action{m: m, as: failed, after: after})
 }

@@ -133,7 +133,7 @@ func (r *run) turn(g *group) {
 			r.disband(g)
 			return
 		}
-		r.tell(consumer.Returned{Record: &m.rec, After: after, Err: g.err})
+		r.tell(consumer.Returned{Record: m.rec, After: after, Err: g.err})
 		g.waiting = append(g.waiting, m)
 		g.failed = nil
 		m.failed, m.due = true, time.Now().Add(after)
@@ -157,6 +157,9 @@ func (r *run) goOn(g *group, after time.Duration) {
 	ms := g.waiting
 	for _, m := range ms {
 		m.ran = false
+		delete(r.byRec, m.rec)
+		m.rec = m.record(r.arn, r.fifo)
+		r.byRec[m.rec] = m
 	}
 	slices.SortStableFunc(ms, inOrder)
 	g.waiting, g.running = nil, len(ms)

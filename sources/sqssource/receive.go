@@ -173,11 +173,11 @@ func (r *run) take(raw []types.Message, now time.Time) []*message {
 			known.handle, known.attempt = m.handle, m.attempt
 			r.keep(known, now)
 			r.report.Duplicates++
-			r.tell(consumer.Redelivered{Record: &m.rec})
+			r.tell(consumer.Redelivered{Record: m.rec})
 			continue
 		}
 		r.here[m.id] = m
-		r.byRec[&m.rec] = m
+		r.byRec[m.rec] = m
 		r.bytes += m.size
 		m.came = now
 		r.keep(m, now)
@@ -198,7 +198,7 @@ func (r *run) gone(m *message, as ending) {
 	}
 	r.stopBeats(m)
 	delete(r.here, m.id)
-	delete(r.byRec, &m.rec)
+	delete(r.byRec, m.rec)
 	r.bytes -= m.size
 	r.report.count(as)
 	r.cond.Broadcast()
