@@ -145,7 +145,7 @@ func (r *run) turn(g *group) {
 // goOn begins the group's next turn after some time.
 func (r *run) goOn(g *group, after time.Duration) {
 	pause(r.ctx, after)
-	n := r.seat.take(r.ctx, 1)
+	n := r.seat.insist(r.ctx)
 	r.mu.Lock()
 	r.dropLost(g)
 	if n == 0 || r.stopping || len(g.waiting) == 0 {
