@@ -35,7 +35,7 @@ func (r *run) hopeless(err error) bool {
 }
 
 // bury moves a message to the dead-letter queue and reports whether it did;
-// else it is given back, with its group. A copy that is sent twice has the same
+// else it is treated as one that may still succeed. A copy that is sent twice has the same
 // identity: that of the message it was.
 func (r *run) bury(m *message, why error) bool {
 	var err error
@@ -61,7 +61,7 @@ func (r *run) bury(m *message, why error) bool {
 		return true
 	}
 	if g := m.group; g != nil && r.fifo {
-		r.disband(g)
+		r.hold(g)
 	} else {
 		r.giveBack(m, why)
 	}

@@ -1,10 +1,12 @@
 package sqssource
 
 import (
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/onlyonce-go/onlyonce/consumer"
+	"github.com/onlyonce-go/onlyonce/dedupe"
 )
 
 // group is a message group of which messages are in this process: of a FIFO
@@ -117,29 +119,36 @@ func (r *run) turn(g *group) {
 	switch {
 	case m == nil && len(g.waiting) == 0:
 		delete(r.groups, g.id)
-	case r.stopping:
-		r.disband(g)
-	case m == nil:
-		r.works.Go(func() { r.goOn(g, 0) })
-	case r.hopeless(g.err) || r.lastTry(m):
+	case m != nil && (r.hopeless(g.err) || r.lastTry(m, g.err)):
 		r.works.Go(func() {
 			if r.bury(m, g.err) {
 				r.goOn(g, 0)
 			}
 		})
+	case r.stopping:
+		r.disband(g)
+	case m == nil:
+		r.works.Go(func() { r.goOn(g, 0) })
 	default:
-		after := r.delay(m, g.err)
-		if after > longestHold && !r.lastReceive(m) {
-			r.disband(g)
-			return
-		}
-		r.tell(consumer.Returned{Record: m.rec, After: after, Err: g.err})
-		g.waiting = append(g.waiting, m)
-		g.failed = nil
-		m.failed, m.due = true, time.Now().Add(after)
-		m.failures++
-		r.works.Go(func() { r.goOn(g, after) })
+		r.hold(g)
 	}
+}
+
+// hold lets a group wait for its failed message's next turn, or gives it back.
+// r.mu is held.
+func (r *run) hold(g *group) {
+	m := g.failed
+	after := r.delay(m, g.err)
+	if r.stopping || after > longestHold && !r.lastReceive(m) {
+		r.disband(g)
+		return
+	}
+	r.tell(consumer.Returned{Record: m.rec, After: after, Err: g.err})
+	g.waiting = append(g.waiting, m)
+	g.failed = nil
+	m.failed, m.due = true, time.Now().Add(after)
+	m.failures++
+	r.works.Go(func() { r.goOn(g, after) })
 }
 
 // goOn begins the group's next turn after some time.
@@ -208,7 +217,14 @@ func (r *run) lastReceive(m *message) bool {
 // lastTry reports whether m has had its tries. On a FIFO queue the poller
 // then moves it to the dead-letter queue by itself: giving it back would take
 // those behind it there as well, which have been received as often and were
-// never run.
-func (r *run) lastTry(m *message) bool {
-	return r.lastReceive(m) && r.failures(m) >= r.maxReceives
+// never run. A try is a run, or an error that needs none; that the store is
+// down or another worker has the message is none.
+func (r *run) lastTry(m *message, err error) bool {
+	switch {
+	case !r.lastReceive(m), storeError(err), errors.Is(err, dedupe.ErrInProgress):
+		return false
+	case m.ran: // counted by the guard, or since it came
+		return m.failures+1 >= r.maxReceives
+	}
+	return true
 }
