@@ -21,9 +21,14 @@ type group struct {
 	fresh   bool       // made by the receive that is being started
 }
 
-// longestHold is how long a failed message of a FIFO queue is waited for in
-// this process. A longer wait gives its group back.
-const longestHold = 10 * time.Second
+const (
+	// longestHold is how long a failed message of a FIFO queue is waited for
+	// in this process. A longer wait gives its group back.
+	longestHold = 10 * time.Second
+
+	// leastHold keeps a handler from spinning that always asks for no wait.
+	leastHold = 100 * time.Millisecond
+)
 
 // admit sorts newly received messages by group and returns those that start
 // now, and how many slots they take. r.mu is held.
@@ -148,7 +153,7 @@ func (r *run) hold(g *group) {
 	g.failed = nil
 	m.failed, m.due = true, time.Now().Add(after)
 	m.failures++
-	r.works.Go(func() { r.goOn(g, after) })
+	r.works.Go(func() { r.goOn(g, max(after, leastHold)) })
 }
 
 // goOn begins the group's next turn after some time.
@@ -214,17 +219,17 @@ func (r *run) lastReceive(m *message) bool {
 	return r.deadLetters != "" && r.maxReceives > 0 && m.attempt >= r.maxReceives
 }
 
-// lastTry reports whether m has had its tries. On a FIFO queue the poller
-// then moves it to the dead-letter queue by itself: giving it back would take
-// those behind it there as well, which have been received as often and were
-// never run. A try is a run, or an error that needs none; that the store is
-// down or another worker has the message is none.
+// lastTry reports whether m has failed as often as its queue allows. On a FIFO
+// queue the poller then moves it to the dead-letter queue by itself: held in
+// the process it is not received again, and giving it back would take those
+// behind it there as well, which have been received as often and were never
+// run. That the store is down or another worker has the message is no try.
 func (r *run) lastTry(m *message, err error) bool {
 	switch {
-	case !r.lastReceive(m), storeError(err), errors.Is(err, dedupe.ErrInProgress):
+	case r.deadLetters == "", r.maxReceives == 0, storeError(err), errors.Is(err, dedupe.ErrInProgress):
 		return false
-	case m.ran: // counted by the guard, or since it came
+	case m.ran: // the guard's count, or since it came
 		return m.failures+1 >= r.maxReceives
 	}
-	return true
+	return m.attempt+m.failures >= r.maxReceives
 }
