@@ -81,9 +81,12 @@ func (r *run) groupOutcome(g *group, m *message, err error) int {
 	switch {
 	case err == nil:
 		r.settle(m, nil)
-	case notStarted(err):
+	case notStarted(err), g.failed != nil && inOrder(g.failed, m) < 0:
 		g.waiting = append(g.waiting, m)
-	default:
+	default: // several may fail without a run; the first decides
+		if g.failed != nil {
+			g.waiting = append(g.waiting, g.failed)
+		}
 		g.failed, g.err = m, err
 	}
 	if g.running > 0 {
