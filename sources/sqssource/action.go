@@ -1,12 +1,14 @@
 package sqssource
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
 	"strconv"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
@@ -49,6 +51,7 @@ const (
 // runs, or at the end. All of it is guarded by run.mu.
 type outbox struct {
 	r       *run
+	op      string
 	request func(context.Context, []*action) ([]types.BatchResultErrorEntry, error)
 	pending []*action
 	flying  int
@@ -75,12 +78,20 @@ func (b *outbox) pump() {
 			return
 		}
 		n := min(len(b.pending), mostMessages)
-		batch := append(make([]*action, 0, n), b.pending[:n]...)
+		batch := make([]*action, 0, n)
+		for _, a := range b.pending[:n] {
+			if a.m.wire { // a heartbeat began since
+				a.m.then = a
+				continue
+			}
+			a.handle, a.m.wire = a.m.handle, true
+			batch = append(batch, a)
+		}
 		rest := copy(b.pending, b.pending[n:])
 		clear(b.pending[rest:])
 		b.pending = b.pending[:rest]
-		for _, a := range batch {
-			a.handle, a.m.wire = a.m.handle, true
+		if len(batch) == 0 {
+			continue
 		}
 		b.flying++
 		b.r.wires.Go(func() { b.send(batch) })
@@ -99,15 +110,10 @@ func (b *outbox) send(batch []*action) {
 	ctx, cancel := context.WithTimeout(r.wireCtx, actionTimeout)
 	defer cancel()
 	refused, err := b.request(ctx, batch)
-	if err != nil && fatal(err) {
-		r.fail(&QueueError{URL: r.p.url, Op: "settle messages", Err: err})
+	if fatal(err) {
+		r.fail(&QueueError{URL: r.p.url, Op: b.op, Err: err})
 	}
-	codes := make([]string, len(batch))
-	for _, f := range refused {
-		if i, e := strconv.Atoi(*f.Id); e == nil && i < len(codes) {
-			codes[i] = *f.Code
-		}
-	}
+	codes := codesOf(refused, len(batch))
 	var again []*action
 	r.mu.Lock()
 	b.flying--
@@ -205,6 +211,18 @@ func (r *run) changeVisibility(ctx context.Context, entries []types.ChangeMessag
 		return nil, err
 	}
 	return out.Failed, nil
+}
+
+// codesOf returns the error codes of a batch's entries, empty where there is
+// none.
+func codesOf(refused []types.BatchResultErrorEntry, entries int) []string {
+	codes := make([]string, entries)
+	for _, f := range refused {
+		if i, err := strconv.Atoi(aws.ToString(f.Id)); err == nil && i >= 0 && i < entries {
+			codes[i] = cmp.Or(aws.ToString(f.Code), "unknown")
+		}
+	}
+	return codes
 }
 
 // entryID names the entry of a batch by its place: a message may be in it

@@ -61,7 +61,7 @@ func (r *run) bury(m *message, why error) bool {
 		return true
 	}
 	if g := m.group; g != nil && r.fifo {
-		r.hold(g)
+		r.holdGroup(g)
 	} else {
 		r.giveBack(m, why)
 	}

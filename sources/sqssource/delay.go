@@ -50,10 +50,3 @@ func notStarted(err error) bool {
 	e, ok := errors.AsType[*batch.NotStartedError](err)
 	return ok && (errors.Is(e, batch.ErrDraining) || errors.Is(e, batch.ErrGroupFailed) || errors.Is(e, ErrDraining))
 }
-
-// storeError reports whether a record failed because the store could not be
-// asked for its claim.
-func storeError(err error) bool {
-	e, ok := errors.AsType[*dedupe.StoreError](err)
-	return ok && e.Op == dedupe.OpClaim
-}

@@ -32,37 +32,41 @@ func (r *run) start(ms []*message, n int) {
 	r.seat.put(n - slots)
 }
 
-// process runs messages to their outcomes.
+// process runs messages to their outcomes, but for those that the store gives
+// no answer for.
 func (r *run) process(ms []*message) {
+	recs := make([]*consumer.Record, len(ms))
+	now := time.Now()
 	r.mu.Lock()
 	r.running += len(ms)
-	r.unlock()
-	recs := make([]*consumer.Record, len(ms))
 	for i, m := range ms {
-		recs[i] = m.rec
-	}
-	var down error // the store's, as long as it answered none of them
-	undecided := 0
-	for rec, err := range r.batch.Process(r.work, recs) {
-		if storeError(err) {
-			down = err
-			undecided++
+		if !m.tried.IsZero() {
+			r.renew(m)
 		}
+		recs[i], m.tried = m.rec, now
+	}
+	r.unlock()
+	for rec, err := range r.batch.Process(r.work, recs) {
 		r.mu.Lock()
 		m := r.byRec[rec]
 		m.ctx = nil
 		r.running--
-		free := r.outcome(m, err)
+		free := 0
+		if storeError(err) && !m.lost && !r.stopping && (m.held || !r.fifo) {
+			r.hold(m, err)
+		} else {
+			free = r.outcome(m, err)
+		}
 		r.unlock()
 		r.seat.put(free)
 	}
-	r.mu.Lock()
-	defer r.unlock()
-	if undecided == len(ms) {
-		r.storeFailed(down)
-	} else {
-		r.storeAnswered()
-	}
+}
+
+// renew makes m a new record for another try. r.mu is held.
+func (r *run) renew(m *message) {
+	delete(r.byRec, m.rec)
+	m.ran, m.rec = false, m.record(r.arn, r.fifo)
+	r.byRec[m.rec] = m
 }
 
 // handle runs the poller's handler with what the poller has to know of it.
@@ -75,6 +79,7 @@ func (r *run) handle(ctx context.Context, rec *consumer.Record) error {
 		m.failures = claim.Failures
 	}
 	lost := m.lost
+	r.storeAnswered(m)
 	r.unlock()
 	if lost {
 		dedupe.EndHandler(ctx, ErrVisibilityLost)
@@ -85,6 +90,10 @@ func (r *run) handle(ctx context.Context, rec *consumer.Record) error {
 // outcome acts on the outcome of one message and returns how many slots are
 // free with it. r.mu is held.
 func (r *run) outcome(m *message, err error) int {
+	if !m.ran && isAnswer(err) {
+		r.storeAnswered(m)
+	}
+	r.unhold(m)
 	if g := m.group; g != nil {
 		return r.groupOutcome(g, m, err)
 	}

@@ -10,8 +10,9 @@
 // A poller always long-polls. One receive waits while the queue is empty;
 // while they come back full more are made, never for more messages than there
 // are free handler slots, bytes and messages ([Options]). While the store
-// cannot be reached nothing but single messages is received, after pauses that
-// grow to 30 s, so that an outage does not use up the queue's maxReceiveCount.
+// cannot be reached nothing is received, and the messages that could not be
+// claimed stay here, where one of them is tried again after pauses that grow to
+// 30 s: an outage does not use up the queue's maxReceiveCount.
 //
 // # In flight
 //

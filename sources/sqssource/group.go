@@ -92,8 +92,7 @@ func (r *run) groupOutcome(g *group, m *message, err error) int {
 	if g.running > 0 {
 		return 0
 	}
-	r.turn(g)
-	return 1
+	return r.turn(g)
 }
 
 // nextOfTenant starts the tenant's next message, in the slot of the one that
@@ -119,9 +118,9 @@ func (r *run) nextOfTenant(g *group) int {
 	return 1
 }
 
-// turn decides how a group of a FIFO queue goes on whose turn has ended.
-// r.mu is held.
-func (r *run) turn(g *group) {
+// turn decides how a group of a FIFO queue goes on whose turn has ended, and
+// returns how many slots are free with it. r.mu is held.
+func (r *run) turn(g *group) int {
 	r.dropLost(g)
 	m := g.failed
 	switch {
@@ -137,14 +136,19 @@ func (r *run) turn(g *group) {
 		r.disband(g)
 	case m == nil:
 		r.works.Go(func() { r.goOn(g, 0) })
+	case storeError(g.err) && !m.lost: // its turn goes on, with it alone, when the store is back
+		g.failed, g.running = nil, 1
+		r.hold(m, g.err)
+		return 0
 	default:
-		r.hold(g)
+		r.holdGroup(g)
 	}
+	return 1
 }
 
-// hold lets a group wait for its failed message's next turn, or gives it back.
+// holdGroup lets a group wait for its failed message's next turn, or gives it back.
 // r.mu is held.
-func (r *run) hold(g *group) {
+func (r *run) holdGroup(g *group) {
 	m := g.failed
 	after := r.delay(m, g.err)
 	if r.stopping || after > longestHold && !r.lastReceive(m) {
@@ -172,12 +176,6 @@ func (r *run) goOn(g *group, after time.Duration) {
 		return
 	}
 	ms := g.waiting
-	for _, m := range ms {
-		m.ran = false
-		delete(r.byRec, m.rec)
-		m.rec = m.record(r.arn, r.fifo)
-		r.byRec[m.rec] = m
-	}
 	slices.SortStableFunc(ms, inOrder)
 	g.waiting, g.running = nil, len(ms)
 	r.unlock()

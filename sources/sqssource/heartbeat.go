@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -24,6 +23,11 @@ const (
 	beatsAhead = 8
 
 	heartbeatsAtOnce = 4
+
+	// leastBeatTimeout is the least time for a heartbeat, which else has a
+	// third of what is left: a request that is never answered leaves time for
+	// another.
+	leastBeatTimeout = 500 * time.Millisecond
 )
 
 // seconds returns d in whole seconds, rounded up, within what SQS still
@@ -137,20 +141,21 @@ func (r *run) extend(batch []*message) {
 		}
 	}
 	r.unlock()
-	ctx, cancel := context.WithTimeout(r.wireCtx, min(actionTimeout, max(time.Until(first), time.Second)))
+	ctx, cancel := context.WithTimeout(r.wireCtx, min(actionTimeout, max(time.Until(first)/3, leastBeatTimeout)))
 	defer cancel()
 	refused, err := r.changeVisibility(ctx, entries)
-	codes := make([]string, len(batch))
-	for _, f := range refused {
-		if i, e := strconv.Atoi(*f.Id); e == nil && i < len(codes) {
-			codes[i] = *f.Code
-		}
+	if fatal(err) {
+		r.fail(&QueueError{URL: r.p.url, Op: "ChangeMessageVisibilityBatch", Err: err})
 	}
+	codes := codesOf(refused, len(batch))
 	r.mu.Lock()
 	defer r.unlock()
 	now := time.Now()
 	for i, m := range batch {
 		m.wire = false
+		if r.here[m.id] != m {
+			continue
+		}
 		why := err
 		if why == nil && codes[i] != "" {
 			why = errors.New(codes[i])
@@ -159,7 +164,7 @@ func (r *run) extend(batch []*message) {
 		case *entries[i].ReceiptHandle != m.handle: // it came again, and keep saw to it
 		case why == nil:
 			m.deadline = began.Add(time.Duration(entries[i].VisibilityTimeout) * time.Second)
-			r.beatAt(m, began.Add(r.visibility/2))
+			r.beatAt(m, began.Add(min(r.visibility/2, m.deadline.Sub(began)))) // the last one is cut short
 		case stale(codes[i]), !now.Before(m.deadline):
 			r.loseVisibility(m, why)
 		default:

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/onlyonce-go/onlyonce/consumer"
 	"github.com/onlyonce-go/onlyonce/dedupe"
@@ -141,11 +142,25 @@ func group(id string) func(*sqs.SendMessageInput) {
 	}
 }
 
-// sendMany sends messages m0, m1, ... as many as it is told.
-func (b *bed) sendMany(n int, edit ...func(*sqs.SendMessageInput)) {
+// sendMany sends that many messages to the bed's queue, m0, m1, ...
+func (b *bed) sendMany(n int) {
 	b.Helper()
-	for range n {
-		b.send(fmt.Sprint("m", len(b.sent)), edit...)
+	b.sendManyTo(b.url, "m", n)
+}
+
+func (b *bed) sendManyTo(url, prefix string, n int) {
+	b.Helper()
+	for n > 0 {
+		var batch []types.SendMessageBatchRequestEntry
+		for ; n > 0 && len(batch) < 10; n-- {
+			body := fmt.Sprint(prefix, len(b.sent))
+			b.sent = append(b.sent, body)
+			batch = append(batch, types.SendMessageBatchRequestEntry{Id: &body, MessageBody: &body})
+		}
+		out, err := b.client.SendMessageBatch(b.Context(), &sqs.SendMessageBatchInput{QueueUrl: &url, Entries: batch})
+		if err != nil || len(out.Failed) > 0 {
+			b.Fatalf("send: %v, %v", err, out)
+		}
 	}
 }
 
@@ -210,11 +225,11 @@ func (r *running) wait() (sqssource.Report, error) {
 	return r.report, r.err
 }
 
-// until lets time pass until ok, ten milliseconds at a time, and fails after a
-// day of it.
+// until lets time pass until ok, ten milliseconds at a time or a thousandth of
+// what has passed, and fails after a day of it.
 func (b *bed) until(what string, ok func() bool) {
 	b.Helper()
-	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+	for began := time.Now(); ; time.Sleep(max(10*time.Millisecond, time.Since(began)/1000)) {
 		synctest.Wait()
 		if ok() {
 			return

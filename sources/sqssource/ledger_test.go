@@ -165,11 +165,13 @@ func wantSeen[E consumer.Event](b *bed, n int) []E {
 	return got
 }
 
-// store is a store in memory whose calls a test can fail.
+// store is a store in memory that a test can keep from answering.
 type store struct {
-	mem memdedupe.Store
-	mu  sync.Mutex
-	err func(ops []dedupe.Op) error
+	mem     memdedupe.Store
+	mu      sync.Mutex
+	err     func(ops []dedupe.Op) error
+	hanging bool
+	skips   func(op dedupe.Op) bool
 }
 
 // fail makes calls fail for which f returns an error; nil ends that.
@@ -179,14 +181,49 @@ func (s *store) fail(f func(ops []dedupe.Op) error) {
 	s.err = f
 }
 
+// hang makes calls wait for the end of their context.
+func (s *store) hang(yes bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hanging = yes
+}
+
+// skip leaves operations undecided for which f says so.
+func (s *store) skip(f func(op dedupe.Op) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.skips = f
+}
+
 func (s *store) Apply(ctx context.Context, ops []dedupe.Op) ([]dedupe.Verdict, error) {
 	s.mu.Lock()
-	f := s.err
+	fail, hanging, skips := s.err, s.hanging, s.skips
 	s.mu.Unlock()
-	if f != nil {
-		if err := f(ops); err != nil {
+	if hanging {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	if fail != nil {
+		if err := fail(ops); err != nil {
 			return nil, err
 		}
 	}
-	return s.mem.Apply(ctx, ops)
+	if skips == nil {
+		return s.mem.Apply(ctx, ops)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]dedupe.Verdict, len(ops))
+	for i := range ops {
+		if skips(ops[i]) {
+			out[i].Err = errNo
+			continue
+		}
+		v, err := s.mem.Apply(ctx, ops[i:i+1])
+		if err != nil {
+			return nil, err
+		}
+		out[i] = v[0]
+	}
+	return out, nil
 }

@@ -34,6 +34,8 @@ type message struct {
 	due      time.Time       // then: when
 	ctx      context.Context //nolint:containedctx // of its handler, while it runs
 	lost     bool            // its visibility timeout
+	held     bool            // the store gave no answer for it yet
+	tried    time.Time       // when it was last given to the batch processor
 	finished bool            // its work is done: only the delete is left
 
 	wire  bool    // a heartbeat or its action is on the way to SQS

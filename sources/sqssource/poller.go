@@ -163,9 +163,7 @@ type run struct {
 	stopping bool
 	closed   bool // nothing is settled any more
 	failure  error
-	misery   int // pauses in a row because of the store
-	pausedTo time.Time
-	resume   *time.Timer
+	outage   outage
 }
 
 func newRun(ctx context.Context, p *Poller) *run {
@@ -179,8 +177,9 @@ func newRun(ctx context.Context, p *Poller) *run {
 	}
 	r.observer = consumer.Contained(r.observer)
 	r.cond.L = &r.mu
-	r.deletes = outbox{r: r, request: r.deleteBatch}
-	r.returns = outbox{r: r, request: r.returnBatch}
+	r.deletes = outbox{r: r, op: "DeleteMessageBatch", request: r.deleteBatch}
+	r.returns = outbox{r: r, op: "ChangeMessageVisibilityBatch", request: r.returnBatch}
+	r.recv.likely = 1
 	r.recv.most = min((p.o.Concurrency+mostMessages-1)/mostMessages, mostReceivers)
 	detached := context.WithoutCancel(ctx)
 	r.ctx, r.stop = context.WithCancel(detached)

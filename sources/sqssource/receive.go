@@ -15,7 +15,6 @@ import (
 const (
 	mostReceivers  = 32
 	receiveBackoff = 250 * time.Millisecond
-	storeBackoff   = time.Second
 	mostPause      = 30 * time.Second
 	sharedWait     = time.Second // the least for a long poll
 )
@@ -25,8 +24,8 @@ const (
 type receivers struct {
 	alive  int
 	most   int
-	asked  int // messages that they asked for
-	empty  bool
+	asked  int       // messages that they asked for
+	likely int       // messages that a receive will bring: on shared slots it asks for no more
 	last   time.Time // of the latest answer
 	misses int       // failures in a row
 }
@@ -91,10 +90,12 @@ func (r *run) room() int {
 		if here == 0 {
 			n = max(n, 1)
 		}
-		if r.misery > 0 || r.recv.empty && r.seat.shared() {
-			n = min(n, 1) // a scout
+		if r.outage.total {
+			n = min(n, 1)
+		} else if r.seat.shared() {
+			n = min(n, r.recv.likely)
 		}
-		if n > 0 && !r.paused() {
+		if n > 0 && (!r.outage.total || r.outage.holding == 0) {
 			r.recv.asked += n
 			return n
 		}
@@ -106,13 +107,17 @@ func (r *run) room() int {
 // receiver is still needed. r.mu is held.
 func (r *run) adapt(n, got int) bool {
 	r.recv.last, r.recv.misses, r.failing = time.Now(), 0, time.Time{}
-	r.recv.empty = got == 0
+	if got == n {
+		r.recv.likely = min(2*r.recv.likely, mostMessages)
+	} else {
+		r.recv.likely = max(got, 1)
+	}
 	switch {
 	case r.stopping:
 	case got == 0 && r.recv.alive > 1:
 		r.recv.alive--
 		return false
-	case got == n && r.recv.alive < r.recv.most && r.misery == 0:
+	case got == n && r.recv.alive < r.recv.most && !r.outage.total:
 		r.spawn()
 	}
 	return true
@@ -235,35 +240,6 @@ func (r *run) receiveFailed(err error) bool {
 func (r *run) fails() {
 	if r.failing.IsZero() {
 		r.failing = time.Now()
-	}
-}
-
-// paused reports whether nothing is to be received now, because the store
-// cannot be reached. r.mu is held.
-func (r *run) paused() bool { return time.Now().Before(r.pausedTo) }
-
-// storeFailed pauses receiving: what is received now could not be claimed, and
-// would only count a receive. r.mu is held.
-func (r *run) storeFailed(err error) {
-	if r.paused() || r.stopping {
-		return
-	}
-	r.misery++
-	wait := jittered(storeBackoff, r.misery)
-	r.pausedTo = time.Now().Add(wait)
-	r.tell(consumer.Paused{Queue: r.p.url, Err: err, Wait: wait})
-	if r.resume == nil {
-		r.resume = time.AfterFunc(wait, func() { r.mu.Lock(); r.cond.Broadcast(); r.unlock() })
-	} else {
-		r.resume.Reset(wait)
-	}
-}
-
-// storeAnswered ends what storeFailed began. r.mu is held.
-func (r *run) storeAnswered() {
-	if r.misery > 0 {
-		r.misery, r.pausedTo = 0, time.Time{}
-		r.cond.Broadcast()
 	}
 }
 

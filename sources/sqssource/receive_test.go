@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -195,19 +196,19 @@ func TestReceiveTroubleNeverEndsIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, setting{}, func(b *bed) {
 				b.sendMany(100)
-				tries := 0
+				var tries atomic.Int64
 				b.server.Fault(func(op string, _ sqstest.Request) sqstest.Action {
 					if op != "ReceiveMessage" {
 						return sqstest.Action{}
 					}
-					tries++
+					tries.Add(1)
 					return bad
 				})
 				r := b.start(takes(0), sqssource.Options{})
 				time.Sleep(time.Hour)
-				if tries > 1000 || len(seen[consumer.QueueFailed](b)) == 0 {
+				if n := tries.Load(); n > 1000 || len(seen[consumer.QueueFailed](b)) == 0 {
 					b.Errorf("got %d receives and %d events in an hour, want at most 1000, and some",
-						tries, len(seen[consumer.QueueFailed](b)))
+						n, len(seen[consumer.QueueFailed](b)))
 				}
 				b.server.Fault(nil)
 				healed := b.since()

@@ -32,8 +32,8 @@ func (p *Poller) Status() Status {
 		Running: r.ready, Stopping: r.stopping, Report: r.report,
 		InProcess: len(r.here), Handling: r.running, Bytes: r.bytes, LastReceive: r.recv.last, FailingSince: r.failing,
 	}
-	if r.paused() {
-		s.PausedUntil = r.pausedTo
+	if r.outage.total {
+		s.PausedUntil = r.outage.until
 	}
 	for _, m := range r.here {
 		if s.Oldest.IsZero() || m.came.Before(s.Oldest) {

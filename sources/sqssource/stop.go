@@ -43,9 +43,6 @@ func (r *run) beginStop() {
 		close(r.drain)
 		r.releaseTenants()
 	}
-	if r.resume != nil {
-		r.resume.Stop()
-	}
 	r.cond.Broadcast()
 	r.unlock()
 	r.stop()

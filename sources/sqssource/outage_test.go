@@ -1,0 +1,156 @@
+package sqssource_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/onlyonce-go/onlyonce/consumer"
+	"github.com/onlyonce-go/onlyonce/dedupe"
+	"github.com/onlyonce-go/onlyonce/sources/sqssource"
+	"github.com/onlyonce-go/onlyonce/sources/sqstest"
+)
+
+var errDown = errors.New("the store is down")
+
+func down([]dedupe.Op) error { return errDown }
+
+// An outage of the store, however long, costs no message more than one
+// receive, does not take it to the dead-letter queue and runs nothing; when it
+// is over all goes on by itself.
+func TestStoreOutage(t *testing.T) {
+	for name, n := range map[string]int{"one message": 1, "many": 300} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, setting{receives: 3}, func(b *bed) {
+				b.store.fail(down)
+				b.sendMany(n)
+				r := b.start(takes(time.Millisecond), sqssource.Options{})
+				time.Sleep(40 * time.Minute)
+				if got := b.ledger.runs(); got != 0 {
+					b.Errorf("got %d runs while the store is down, want 0", got)
+				}
+				for _, m := range b.server.Messages(b.queue) {
+					if m.ReceiveCount > 1 {
+						b.Errorf("%s was received %d times in the outage, want once at most", m.Body, m.ReceiveCount)
+					}
+				}
+				if p := seen[consumer.Paused](b); len(p) == 0 || !errors.Is(p[0].Err, errDown) || p[0].Queue != b.url {
+					b.Errorf("got %d events paused: %.300v, want some, of %s because of %v", len(p), p, b.url, errDown)
+				}
+				if b.server.Stats("dead").Total() > 0 {
+					b.Errorf("got %d dead letters, want 0", b.server.Stats("dead").Total())
+				}
+				healed := b.since()
+				b.store.fail(nil)
+				b.drain()
+				if took := b.since() - healed; took > 32*time.Second {
+					b.Errorf("took %v after the outage, want at most 32s", took)
+				}
+				b.wantReport(r.stop(), sqssource.Report{Received: n, Done: n})
+				b.once(n)
+			})
+		})
+	}
+}
+
+// So it is when the outage begins in the midst of work: what cannot be
+// completed comes back, and nothing else is received meanwhile.
+func TestStoreOutageInTheMidstOfWork(t *testing.T) {
+	bubble(t, setting{receives: 4}, func(b *bed) {
+		b.repeats = true // the completions of what ran were lost
+		b.sendMany(1000)
+		r := b.start(takes(100*time.Millisecond), sqssource.Options{Concurrency: 20})
+		time.Sleep(time.Second)
+		b.store.fail(down)
+		before := b.ledger.runs()
+		time.Sleep(time.Hour)
+		if got := b.ledger.runs() - before; got > 20 {
+			b.Errorf("got %d runs in the outage, want at most 20", got)
+		}
+		for _, m := range b.server.Messages(b.queue) {
+			if m.ReceiveCount > 2 {
+				b.Errorf("%s was received %d times in the outage, want twice at most", m.Body, m.ReceiveCount)
+			}
+		}
+		b.store.fail(nil)
+		b.drain()
+		if rep := r.stop(); rep.Done != 1000 {
+			b.Errorf("report: got %+v, want 1000 done", rep)
+		}
+	})
+}
+
+// A poller that is stopped in an outage returns what it holds at once.
+func TestStopInStoreOutage(t *testing.T) {
+	bubble(t, setting{receives: 3}, func(b *bed) {
+		b.store.fail(down)
+		b.sendMany(50)
+		r := b.start(takes(0), sqssource.Options{})
+		time.Sleep(10 * time.Minute)
+		rep := r.stop()
+		if s := b.server.Stats(b.queue); s.Visible != 50 || rep.Unsettled != 0 {
+			b.Errorf("got %+v and %+v, want 50 visible", s, rep)
+		}
+		b.left[b.queue] = 50
+	})
+}
+
+// A poller that is stopped at any moment of an outage in which the store does
+// not even answer leaves nothing behind, and gives its slots back.
+func TestStopWhileTheStoreHangs(t *testing.T) {
+	for ms := range 12 {
+		bubble(t, setting{receives: 3}, func(b *bed) {
+			slots := sqssource.NewSlots(10)
+			b.store.hang(true)
+			b.sendMany(30)
+			r := b.start(takes(time.Second), sqssource.Options{Slots: slots})
+			time.Sleep(time.Minute + time.Duration(ms)*617*time.Millisecond)
+			if rep := r.stop(); rep.Unsettled != 0 || rep.Done != 0 {
+				b.Errorf("report: got %+v, want nothing unsettled or done", rep)
+			}
+			b.store.hang(false)
+			b.start(takes(time.Second), sqssource.Options{Slots: slots})
+			b.drain()
+			b.once(30)
+			if b.ledger.peak != 10 {
+				b.Errorf("got %d handlers at once, want all 10 slots back", b.ledger.peak)
+			}
+		})
+	}
+}
+
+// When queue and store are both out of reach until the visibility timeouts
+// have passed, nothing is run by two, and afterwards all is done.
+func TestQueueAndStoreOutage(t *testing.T) {
+	bubble(t, setting{}, func(b *bed) {
+		b.sendMany(100)
+		b.store.fail(down)
+		b.start(takes(time.Second), sqssource.Options{Concurrency: 20})
+		time.Sleep(time.Second)
+		b.server.Fault(func(string, sqstest.Request) sqstest.Action { return sqstest.Action{DropRequest: true} })
+		time.Sleep(10 * time.Minute)
+		b.server.Fault(nil)
+		time.Sleep(time.Minute)
+		b.store.fail(nil)
+		b.drain()
+		b.once(100)
+	})
+}
+
+// A store that now and then gives no answer for one message holds up neither
+// the others nor receiving, and costs no receive.
+func TestStoreThatSkipsSome(t *testing.T) {
+	bubble(t, setting{receives: 2}, func(b *bed) {
+		b.sendMany(500)
+		n := 0
+		b.store.skip(func(dedupe.Op) bool { n++; return n%20 == 0 })
+		r := b.start(takes(100*time.Millisecond), sqssource.Options{Concurrency: 50})
+		b.drain()
+		if took := b.since(); took > 5*time.Second {
+			b.Errorf("500 messages of 100 ms in 50 slots took %v, want at most 5s", took)
+		}
+		b.wantReport(r.stop(), sqssource.Report{Received: 500, Done: 500})
+		b.once(500)
+		wantSeen[consumer.Paused](b, 0)
+	})
+}
