@@ -28,6 +28,15 @@ test: ## Run all tests of all modules, in random order, with the race detector i
 test-dynamodb: ## Run the DynamoDB tests against a ministack of their own (needs Python 3.11; installs it once, into .cache)
 	@scripts/ministack.sh go test -count=1 -timeout 5m -run Endpoint ./dedupe/dynamodedupe ./internal/ddbtest ./cmd/example-worker
 
+.PHONY: test-sqs
+test-sqs: ## Compare the SQS of the tests with ministack and ElasticMQ (needs Python 3.11, Java 17 and Maven; installs both once)
+	@scripts/ministack.sh scripts/elasticmq.sh go test -count=1 -timeout 5m -run Endpoint ./sources/sqstest
+
+.PHONY: powertools
+powertools: ## Have Powertools (Python, TypeScript, Java) write the records of dedupe/powertools/testdata again, and test with them
+	@scripts/powertools.sh
+	@ONLYONCE_DIFFERENTIAL=1 go test -count=1 ./dedupe/powertools
+
 .PHONY: race
 race: ## The same, but fail if the race detector cannot run
 	@RACE=require scripts/test.sh

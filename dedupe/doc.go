@@ -13,7 +13,9 @@
 // Within the retention, a record's handler succeeds once. An effect outside
 // the store can still repeat, when a worker dies or cannot reach the store
 // between the effect and its recording, or outlives its lease. Handlers can
-// therefore pass on the key and the fencing number that [FromContext] gives.
+// therefore pass on the key and the fencing number that [FromContext] gives,
+// or, on a store with transactions, make their effect in the one that records
+// it: see [CompleteWith].
 //
 // # Writing a store
 //

@@ -24,6 +24,15 @@ var (
 	// when its lease ended or passed to another worker. It is also the error
 	// of a record whose handler succeeded after another worker took over.
 	ErrLeaseLost = errors.New("dedupe: lease lost")
+
+	// ErrNoClaim is returned by [CompleteWith] when its context is not that of
+	// a handler that runs under a claim in the store. Nothing was written.
+	ErrNoClaim = errors.New("dedupe: no claim in this store belongs to the context")
+
+	// ErrSecondCommit is returned by [CompleteWith] when an earlier call for
+	// the same claim was decided, may have been committed or is under way.
+	// Nothing was written for the second.
+	ErrSecondCommit = errors.New("dedupe: the claim was completed, or may have been, by an earlier transaction")
 )
 
 // StoreError is the failure of a record whose operation the store could not

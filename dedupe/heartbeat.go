@@ -47,7 +47,8 @@ func (s *Session) tick() {
 	}
 	began := time.Now()
 	ctx, stop := context.WithTimeout(context.WithoutCancel(s.ctx), max(margin.Sub(MillisOf(began)), leastCall))
-	s.stopBeat, s.due = stop, time.Time{}
+	ended := make(chan struct{})
+	s.stopBeat, s.beating, s.due = stop, ended, time.Time{}
 	s.mu.Unlock()
 	wait := s.extend(ctx, held)
 	stop()
@@ -57,6 +58,7 @@ func (s *Session) tick() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	close(ended)
 	if s.closed {
 		s.beat, s.stopBeat = nil, nil
 		s.open.Done()

@@ -45,6 +45,7 @@ type Session struct {
 	beat     *time.Timer        // set while leases are kept alive
 	due      time.Time          // of the next beat; zero while one is under way
 	stopBeat context.CancelFunc // ends an extend under way
+	beating  chan struct{}      // closed when the last extend that was begun has ended
 	closed   bool
 
 	open sync.WaitGroup // settlements and heartbeats under way
@@ -126,6 +127,7 @@ func (s *Session) Close() {
 		s.stopBeat()
 	}
 	held := s.leases
+	s.leases = nil // a handler that was abandoned may still come and change it
 	s.mu.Unlock()
 	for _, t := range held {
 		if t.is(ready) { // nobody will settle it: let its key go in this process

@@ -37,11 +37,13 @@ func (t *Ticket) Settle(err error) {
 		return
 	}
 	t.to(settling)
-	late := t.abandoned
+	late, decided := t.abandoned, t.decided
 	t.mu.Unlock()
 	switch {
 	case t.s.g == nil:
 		t.report(err)
+	case decided != nil: // by CompleteWith, whatever the handler says
+		t.completed(decided)
 	case err == nil:
 		t.send(OpComplete, late)
 	default:
@@ -77,7 +79,8 @@ func (t *Ticket) Skip(err error) bool {
 
 // Abandon reports a record whose handler still runs as failed with err, and
 // reports whether that was so. The claim is not released: it lapses, unless
-// the handler ends well before another worker took over.
+// the handler ends well before another worker took over. A record that
+// [CompleteWith] completed is reported as done.
 func (t *Ticket) Abandon(err error) bool {
 	t.mu.Lock()
 	if t.at() != running || t.abandoned {
@@ -86,6 +89,9 @@ func (t *Ticket) Abandon(err error) bool {
 	}
 	t.abandoned = true
 	lease := t.leaseEnd
+	if t.decided != nil && t.decided.Outcome == Applied {
+		err = nil // its work is done and recorded
+	}
 	t.mu.Unlock()
 	if t.s.observed() {
 		t.s.observe(consumer.Abandoned{Record: t.rec, Key: string(t.key)})

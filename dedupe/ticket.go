@@ -49,6 +49,8 @@ type Ticket struct {
 	abandoned bool // reported as failed while the handler runs
 	lost      bool // the lease is known to be lost
 	leaseEnd  Millis
+	commit    commitState
+	decided   *Verdict // by CompleteWith
 
 	ctx handlerContext
 

@@ -59,7 +59,7 @@ if [ -z "${ready:-}" ]; then
 	exit 1
 fi
 
-export ONLYONCE_DYNAMODB_ENDPOINT=$endpoint
+export ONLYONCE_DYNAMODB_ENDPOINT=$endpoint ONLYONCE_SQS_ENDPOINT=$endpoint
 if [ $# -eq 0 ]; then
 	echo "$endpoint"
 	wait "$server"

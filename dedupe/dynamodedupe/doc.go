@@ -13,6 +13,13 @@
 // was found. A lost response therefore needs no special care: the retry finds
 // its own owner in the item.
 //
+// # Effects in the same transaction
+//
+// A handler whose effect is up to 99 writes to DynamoDB can have them and the
+// completion of its record in one transaction, [Store.CompleteTx]. A worker
+// that dies between effect and recording is then no longer possible, and one
+// that was overtaken writes nothing.
+//
 // # Table
 //
 // The partition key is pk, a string; there is no sort key. The attribute ttl
@@ -26,9 +33,12 @@
 //
 // A Store needs dynamodb:PartiQLInsert, dynamodb:PartiQLUpdate,
 // dynamodb:PutItem and dynamodb:BatchGetItem on the table (without the first
-// two with [Options.SingleItem]); Check needs dynamodb:DescribeTable and
-// dynamodb:DescribeTimeToLive, Sweep needs dynamodb:Scan and
-// dynamodb:DeleteItem.
+// two with [Options.SingleItem]). A transaction needs the permissions of its
+// items: dynamodb:PutItem on the table for the record, and for the writes
+// dynamodb:PutItem, dynamodb:UpdateItem, dynamodb:DeleteItem or
+// dynamodb:ConditionCheckItem on theirs; there is no action of its own. Check
+// needs dynamodb:DescribeTable and dynamodb:DescribeTimeToLive, Sweep needs
+// dynamodb:Scan and dynamodb:DeleteItem.
 //
 // # Cost
 //
@@ -41,6 +51,7 @@
 //	in progress elsewhere      1       1      2 (alone: 1, and no read)
 //	again after a failure      3       1      4 (alone: 3, and no read)
 //	heartbeat                  1       0      1
+//	completion by CompleteTx   2       0      1 (its writes: 2 units for each KB)
 //
 // A refused write costs like one that is accepted. A read takes a unit for
 // each 4 KB of the item, a write one for each KB. Completions of claims that
@@ -51,6 +62,6 @@
 // A global table with multi-region eventual consistency (MREC) resolves
 // concurrent writes by the last one: two regions can both claim a key. Let one
 // region own each key. With multi-region strong consistency (MRSC) conditions
-// hold everywhere, but such tables have no time to live: use Sweep. Do not put
-// DAX between: it answers reads from its cache.
+// hold everywhere, but such tables have no time to live: use Sweep; nor have
+// they transactions: CompleteTx returns DynamoDB's error. Do not put DAX between: it answers reads from its cache.
 package dynamodedupe

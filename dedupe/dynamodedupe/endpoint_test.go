@@ -88,3 +88,20 @@ func TestEndpointStatements(t *testing.T) {
 		t.Errorf("%d items were written by PutItem, want none", n)
 	}
 }
+
+// Transactions are atomic and fenced on a server over TCP as well.
+func TestEndpointCompleteTx(t *testing.T) {
+	client := endpoint(t)
+	name := "dedupe-" + rand.Text()
+	if err := dynamodedupe.CreateTable(t.Context(), client, name); err != nil {
+		t.Fatal(err)
+	}
+	s := newShop(t, client, client, name)
+	bothOrNeither(s)
+	overtaken(s, func(*shop) { s.giveAway() })
+
+	lost := newShop(t, client, &forgetful{Client: client, lost: true}, name)
+	lost.wantIs(lost.deliver("lost", func(ctx context.Context) error { return lost.store.CompleteTx(ctx, lost.fresh("lost")) }), nil)
+	lost.wantRan(1)
+	lost.wantOrders("lost", 1)
+}

@@ -35,6 +35,11 @@ var (
 	ErrContended = errors.New("dynamodedupe: item is contended")
 )
 
+// ErrWrites is returned by [Store.CompleteTx] for writes that cannot stand in
+// one transaction with the record: there are too many, or one is of the
+// record's own item. Nothing was written.
+var ErrWrites = errors.New("dynamodedupe: writes cannot be in the record's transaction")
+
 // RowError says which item cannot be read and why. It matches [ErrRow].
 type RowError struct {
 	Key    dedupe.Key

@@ -6,8 +6,11 @@ import (
 	"log"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/onlyonce-go/onlyonce/consumer"
 	"github.com/onlyonce-go/onlyonce/dedupe"
 	"github.com/onlyonce-go/onlyonce/dedupe/dynamodedupe"
 	"github.com/onlyonce-go/onlyonce/internal/ddbtest"
@@ -52,4 +55,42 @@ func ExampleHTTPClient() {
 	fmt.Printf("%T\n", store)
 	// Output:
 	// *dynamodedupe.Store
+}
+
+// The order and the completion of its message are one transaction: whatever
+// happens to the worker, the stock is counted down once.
+func ExampleStore_CompleteTx() {
+	ctx := context.Background()
+	client := ddbtest.New(ddbtest.Options{}).Client() // a worker uses dynamodb.NewFromConfig
+	for _, table := range []string{"dedupe", "stock"} {
+		if err := dynamodedupe.CreateTable(ctx, client, table); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	store := dynamodedupe.New(client, "dedupe")
+	guard := dedupe.New(store, dedupe.Options{Consumer: "orders"})
+	sell := func(ctx context.Context, _ *consumer.Record) error {
+		return store.CompleteTx(ctx, types.TransactWriteItem{Update: &types.Update{
+			TableName:                 aws.String("stock"),
+			Key:                       map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "teapot"}},
+			UpdateExpression:          aws.String("ADD sold :one"),
+			ExpressionAttributeValues: map[string]types.AttributeValue{":one": &types.AttributeValueMemberN{Value: "1"}},
+		}})
+	}
+
+	handler := guard.Middleware()(consumer.HandlerFunc(sell))
+	for range 3 { // the message is delivered three times
+		fmt.Println(handler.HandleRecord(ctx, &consumer.Record{ID: "order-1"}))
+	}
+	out, err := client.Scan(ctx, &dynamodb.ScanInput{TableName: aws.String("stock")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("sold:", out.Items[0]["sold"].(*types.AttributeValueMemberN).Value)
+	// Output:
+	// <nil>
+	// <nil>
+	// <nil>
+	// sold: 1
 }

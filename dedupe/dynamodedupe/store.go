@@ -12,11 +12,13 @@ import (
 )
 
 // Client is what a Store uses of a [dynamodb.Client]: two writes, the read
-// that follows a refused one, and what [Store.Check] looks at.
+// that follows a refused one, the transaction of [Store.CompleteTx] and what
+// [Store.Check] looks at.
 type Client interface {
 	BatchExecuteStatement(context.Context, *dynamodb.BatchExecuteStatementInput, ...func(*dynamodb.Options)) (*dynamodb.BatchExecuteStatementOutput, error)
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
 	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
+	TransactWriteItems(context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error)
 	DescribeTable(context.Context, *dynamodb.DescribeTableInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error)
 	DescribeTimeToLive(context.Context, *dynamodb.DescribeTimeToLiveInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeTimeToLiveOutput, error)
 }
@@ -32,7 +34,8 @@ type Options struct {
 	// most. Defaults to 4.
 	Concurrency int
 
-	// Timeout bounds one request together with the SDK's retries of it.
+	// Timeout bounds one request together with the SDK's retries of it, of a
+	// transaction one try.
 	// Defaults to 3 seconds.
 	Timeout time.Duration
 

@@ -15,7 +15,7 @@
 //
 // # What it leaves out
 //
-// Indexes, queries, streams, transactions, backups, permissions and throughput
-// limits. Tables are active at once. A SELECT names one whole key. Where
+// Indexes, queries, streams, transactions that read, backups, permissions and
+// throughput limits. Tables are active at once. A SELECT names one whole key. Where
 // DynamoDB's answer is not known, [Options] has both.
 package ddbtest

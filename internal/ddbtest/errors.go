@@ -12,7 +12,8 @@ import (
 type Error struct {
 	// Code is the name of the error, for example "ThrottlingException". For
 	// one statement of a batch it is a BatchStatementErrorCodeEnum, for example
-	// "ThrottlingError". Required.
+	// "ThrottlingError", for one item of a transaction the code of its reason.
+	// Required.
 	Code string
 
 	// Message is the text of the error. Defaults to the code.
@@ -22,7 +23,8 @@ type Error struct {
 	// "Internal", else to 400.
 	Status int
 
-	item Item // of a condition that failed
+	item    Item             // of a condition that failed
+	reasons []statementError // of a transaction that was cancelled
 }
 
 // Error returns the code and the text.
@@ -44,6 +46,8 @@ func (e *Error) statementCode() string {
 		return "ResourceNotFound"
 	case "ValidationException":
 		return "ValidationError"
+	case "TransactionConflictException":
+		return "TransactionConflict"
 	}
 	return e.Code
 }
@@ -61,10 +65,11 @@ func (e *Error) write(w http.ResponseWriter) {
 		}
 	}
 	writeJSON(w, status, struct {
-		Type    string `json:"__type"`
-		Message string `json:"message"`
-		Item    Item   `json:"Item,omitempty"`
-	}{prefix + e.Code, e.Message, e.item})
+		Type    string           `json:"__type"`
+		Message string           `json:"message"`
+		Item    Item             `json:"Item,omitempty"`
+		Reasons []statementError `json:"CancellationReasons,omitempty"`
+	}{prefix + e.Code, e.Message, e.item, e.reasons})
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

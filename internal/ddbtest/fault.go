@@ -17,8 +17,9 @@ type Request struct {
 	// Attempt is 1 for the first try of the SDK, 2 for its first retry, and 0
 	// when the client does not tell.
 	Attempt int
-	// Keys are the partition keys concerned: of the item, of each statement or
-	// of each key that is read. One that is not a string is empty.
+	// Keys are the partition keys concerned: of the item, of each statement, of
+	// each member of a transaction or of each key that is read. One that is not
+	// a string is empty.
 	Keys []string
 	// Statements are the PartiQL statements.
 	Statements []string
@@ -40,8 +41,14 @@ type Action struct {
 	// nil.
 	Err *Error
 
-	// FailStatements are the statements of a batch, by index, that are not
-	// applied and come back with an error. Defaults to none.
+	// Hold keeps the items of a transaction from other writes for as long,
+	// before it is applied: they are refused with TransactionConflictException.
+	// Defaults to 0.
+	Hold time.Duration
+
+	// FailStatements are the statements of a batch, or the items of a
+	// transaction, by index, that are not applied and come back with an error.
+	// Such a transaction is cancelled. Defaults to none.
 	FailStatements map[int]*Error
 
 	// Unprocessed are the keys of a BatchGetItem, by index, that are not read

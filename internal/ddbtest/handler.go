@@ -56,6 +56,8 @@ func newInput(op string, o Options) input {
 		return new(scanInput)
 	case "BatchGetItem":
 		return new(batchGetInput)
+	case "TransactWriteItems":
+		return new(transactInput)
 	case "ExecuteStatement":
 		return new(executeInput)
 	case "BatchExecuteStatement":
@@ -116,6 +118,7 @@ func (c *call) run(ctx context.Context, in input) (any, *Error) {
 	}
 	out, err := any(nil), c.action.Err
 	if err == nil {
+		c.hold(ctx, in)
 		out, err = c.try(in)
 	}
 	memhttp.Wait(ctx, c.action.DelayResponse)

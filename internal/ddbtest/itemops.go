@@ -97,16 +97,24 @@ func (p parsed) project(i Item) Item {
 // holds of what is there.
 func (c *call) replace(t *table, e *expressions, p parsed, key string, next Item) {
 	was := t.items[key]
+	c.free(place{t.name, key})
 	c.wrote(t, was, next)
 	if p.condition != nil && !p.condition.holds(was) {
 		refused(was, e.ReturnValuesOnConditionCheckFailure == "ALL_OLD")
 	}
-	if next == nil {
+	if next != nil {
+		t.check(next)
+	}
+	t.set(key, next)
+}
+
+// set puts an item, or nothing, in its place.
+func (t *table) set(key string, i Item) {
+	if i == nil {
 		delete(t.items, key)
 		return
 	}
-	t.check(next)
-	t.items[key] = next
+	t.items[key] = i
 }
 
 func refused(was Item, withItem bool) {

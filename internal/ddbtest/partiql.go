@@ -127,6 +127,9 @@ func (c *call) execute(req *statement, s parsedStatement) Item {
 	key := s.key(t)
 	was := t.items[key]
 	withItem := req.ReturnValuesOnConditionCheckFailure == "ALL_OLD"
+	if s.verb != "SELECT" {
+		c.free(place{t.name, key})
+	}
 	switch s.verb {
 	case "SELECT":
 		c.looked(t, was, req.ConsistentRead)
@@ -198,8 +201,9 @@ type statementOutput struct {
 }
 
 type statementError struct {
-	Code, Message string
-	Item          Item `json:",omitempty"`
+	Code    string
+	Message string `json:",omitempty"`
+	Item    Item   `json:",omitempty"`
 }
 
 // apply runs each statement by itself, but for what is wrong with the batch

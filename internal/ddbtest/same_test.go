@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -29,6 +30,10 @@ type request struct {
 func script() []request {
 	long := strings.Repeat("x", 400<<10)
 	statements := strings.Repeat(`{"Statement":"INSERT INTO \"TABLE\" VALUE {'pk':?}","Parameters":[{"S":"many"}]},`, 26)
+	var members strings.Builder
+	for i := range 101 {
+		fmt.Fprintf(&members, `{"Delete":{"TableName":"TABLE","Key":{"pk":{"S":"many-%d"}}}},`, i)
+	}
 	return []request{
 		{op: "CreateTable", in: `{"TableName":"TABLE","BillingMode":"PAY_PER_REQUEST","KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}],"AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"}]}`, want: `{}`},
 		{op: "CreateTable", in: `{"TableName":"TABLE","BillingMode":"PAY_PER_REQUEST","KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}],"AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"}]}`, want: `ResourceInUseException`},
@@ -67,6 +72,22 @@ func script() []request {
 		{op: "ExecuteStatement", in: `{"Statement":"UPDATE \"TABLE\" SET w=9 WHERE w=9"}`, want: `ValidationException`},
 		{op: "ExecuteStatement", in: `{"Statement":"SELEKT * FROM \"TABLE\" WHERE pk='p1'"}`, want: `ValidationException`},
 		{op: "ExecuteStatement", in: `{"Statement":"DELETE FROM \"TABLE\" WHERE pk='p1'"}`, want: `{}`},
+
+		// Transactions.
+		{op: "TransactWriteItems", in: `{"ClientRequestToken":"TABLE-1","TransactItems":[{"Put":{"TableName":"TABLE","Item":{"pk":{"S":"t1"},"n":{"N":"1"}},"ConditionExpression":"attribute_not_exists(pk)"}},{"Update":{"TableName":"TABLE","Key":{"pk":{"S":"t2"}},"UpdateExpression":"ADD n :one","ExpressionAttributeValues":{":one":{"N":"1"}}}},{"ConditionCheck":{"TableName":"TABLE","Key":{"pk":{"S":"a"}},"ConditionExpression":"attribute_exists(pk)"}},{"Delete":{"TableName":"TABLE","Key":{"pk":{"S":"nobody"}}}}]}`, want: `{}`},
+		{op: "TransactWriteItems", in: `{"ClientRequestToken":"TABLE-1","TransactItems":[{"Put":{"ConditionExpression":"attribute_not_exists(pk)","Item":{"n":{"N":"1"},"pk":{"S":"t1"}},"TableName":"TABLE"}},{"Update":{"TableName":"TABLE","Key":{"pk":{"S":"t2"}},"UpdateExpression":"ADD n :one","ExpressionAttributeValues":{":one":{"N":"1"}}}},{"ConditionCheck":{"TableName":"TABLE","Key":{"pk":{"S":"a"}},"ConditionExpression":"attribute_exists(pk)"}},{"Delete":{"TableName":"TABLE","Key":{"pk":{"S":"nobody"}}}}]}`, want: `{}`},
+		{op: "GetItem", in: `{"TableName":"TABLE","Key":{"pk":{"S":"t2"}},"ConsistentRead":true}`, want: `{"Item":{"pk":{"S":"t2"},"n":{"N":"1"}}}`},
+		{op: "TransactWriteItems", in: `{"ClientRequestToken":"TABLE-1","TransactItems":[{"Delete":{"TableName":"TABLE","Key":{"pk":{"S":"t2"}}}}]}`, want: `IdempotentParameterMismatchException`},
+		{op: "TransactWriteItems", in: `{"ClientRequestToken":"TABLE-2","TransactItems":[{"Update":{"TableName":"TABLE","Key":{"pk":{"S":"t2"}},"UpdateExpression":"ADD n :one","ExpressionAttributeValues":{":one":{"N":"1"}}}},{"Put":{"TableName":"TABLE","Item":{"pk":{"S":"t1"}},"ConditionExpression":"attribute_not_exists(pk)","ReturnValuesOnConditionCheckFailure":"ALL_OLD"}},{"ConditionCheck":{"TableName":"TABLE","Key":{"pk":{"S":"a"}},"ConditionExpression":"attribute_not_exists(pk)"}},{"Delete":{"TableName":"TABLE","Key":{"pk":{"S":"nobody"}}}}]}`, want: `TransactionCanceledException {"CancellationReasons":[{"Code":"None"},{"Code":"ConditionalCheckFailed","Item":{"pk":{"S":"t1"},"n":{"N":"1"}}},{"Code":"ConditionalCheckFailed"},{"Code":"None"}]}`},
+		{op: "GetItem", in: `{"TableName":"TABLE","Key":{"pk":{"S":"t2"}},"ConsistentRead":true}`, want: `{"Item":{"pk":{"S":"t2"},"n":{"N":"1"}}}`},
+		{op: "TransactWriteItems", in: `{"ClientRequestToken":"TABLE-2","TransactItems":[{"Delete":{"TableName":"TABLE","Key":{"pk":{"S":"t1"}},"ConditionExpression":"n = :n","ExpressionAttributeValues":{":n":{"N":"1"}}}},{"Update":{"TableName":"TABLE","Key":{"pk":{"S":"t2"}},"UpdateExpression":"SET #s = :s REMOVE n","ConditionExpression":"n = :n","ExpressionAttributeNames":{"#s":"state"},"ExpressionAttributeValues":{":n":{"N":"1"},":s":{"S":"new"}}}}]}`, want: `{}`},
+		{op: "BatchGetItem", in: `{"RequestItems":{"TABLE":{"ConsistentRead":true,"Keys":[{"pk":{"S":"t1"}},{"pk":{"S":"t2"}}]}}}`, want: `{"Responses":{"TABLE":[{"pk":{"S":"t2"},"state":{"S":"new"}}]}}`},
+		{op: "TransactWriteItems", in: `{"TransactItems":[{"Delete":{"TableName":"TABLE","Key":{"pk":{"S":"t2"}}}},{"ConditionCheck":{"TableName":"TABLE","Key":{"pk":{"S":"t2"}},"ConditionExpression":"attribute_exists(pk)"}}]}`, want: `ValidationException`},
+		{op: "TransactWriteItems", in: `{"TransactItems":[]}`, want: `ValidationException`},
+		{op: "TransactWriteItems", in: `{"TransactItems":[` + strings.TrimSuffix(members.String(), ",") + `]}`, want: `ValidationException`},
+		{op: "TransactWriteItems", in: `{"TransactItems":[{"Delete":{"TableName":"TABLE","Key":{"pk":{"S":"t2"}},"ConditionExpression":"pk ="}}]}`, want: `ValidationException`},
+		{op: "TransactWriteItems", in: `{"TransactItems":[{"Delete":{"TableName":"nowhere","Key":{"pk":{"S":"t2"}}}}]}`, want: `ResourceNotFoundException`},
+		{op: "DeleteItem", in: `{"TableName":"TABLE","Key":{"pk":{"S":"t2"}},"ReturnValues":"ALL_OLD"}`, want: `{"Attributes":{"pk":{"S":"t2"},"state":{"S":"new"}}}`},
 
 		// Reads.
 		{op: "BatchGetItem", in: `{"RequestItems":{"TABLE":{"ConsistentRead":true,"Keys":[{"pk":{"S":"u"}},{"pk":{"S":"nobody"}}],"ProjectionExpression":"pk, c"}}}`, want: `{"Responses":{"TABLE":[{"pk":{"S":"u"},"c":{"N":"42"}}]},"UnprocessedKeys":{}}`},

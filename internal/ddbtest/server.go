@@ -34,20 +34,24 @@ type Server struct {
 
 	// mu guards all fields below. It is never held while a request waits, nor
 	// while a caller's function runs.
-	mu       sync.Mutex
-	tables   map[string]*table
-	fault    FaultFunc
-	requests []Request
-	flying   int
-	most     int
-	units    Units
+	mu        sync.Mutex
+	tables    map[string]*table
+	committed map[string]transaction // by token
+	held      map[place]int          // by transactions under way
+	fault     FaultFunc
+	requests  []Request
+	flying    int
+	most      int
+	units     Units
 }
 
 // Units are capacity units.
 type Units struct{ Write, Read float64 }
 
 // New returns a server without tables.
-func New(o Options) *Server { return &Server{o: o, tables: map[string]*table{}} }
+func New(o Options) *Server {
+	return &Server{o: o, tables: map[string]*table{}, committed: map[string]transaction{}, held: map[place]int{}}
+}
 
 // Handler returns the server as an HTTP handler for a listener of the caller.
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }

@@ -187,9 +187,22 @@ func newRun(ctx context.Context, p *Poller) *run {
 	r.work, r.halt = context.WithCancelCause(detached)
 	r.wireCtx, r.hangUp = context.WithCancel(detached)
 	r.batch = batch.New(p.guard, consumer.HandlerFunc(r.handle), batch.Options{
-		Concurrency: p.o.Concurrency, Decode: p.o.Decode, Drain: r.drain, Observer: p.o.Observer,
+		Concurrency: p.o.Concurrency, Decode: p.o.Decode, Drain: r.drain, Observer: r.ofBatches(),
 	})
 	return r
+}
+
+// ofBatches returns the observer of the batch processor: a message that was
+// not started because its group waits, or the poller stops, has not failed.
+func (r *run) ofBatches() consumer.Observer {
+	if r.observer == nil {
+		return nil
+	}
+	return consumer.ObserverFunc(func(ctx context.Context, e consumer.Event) {
+		if f, ok := e.(consumer.Failed); !ok || !notStarted(f.Err) {
+			r.observer.Observe(ctx, e)
+		}
+	})
 }
 
 // quiet reports whether nothing runs that could soon add to an outbox. r.mu is

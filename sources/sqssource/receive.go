@@ -175,7 +175,7 @@ func (r *run) take(raw []types.Message, now time.Time) []*message {
 		m := newMessage(raw[i], r.arn, r.fifo)
 		r.report.Received++
 		if known := r.here[m.id]; known != nil {
-			known.handle, known.attempt = m.handle, m.attempt
+			known.handle, known.attempt, known.lost = m.handle, m.attempt, false
 			r.keep(known, now)
 			r.report.Duplicates++
 			r.tell(consumer.Redelivered{Record: m.rec})

@@ -7,7 +7,9 @@
 // visibility timeouts, long polls, FIFO groups and deduplication, dead-letter
 // queues, message move tasks, partial batch failures, and the error types and
 // HTTP statuses the SDK knows. Faults are opt-in: see [Server.Fault] for
-// faults of the wire and [Options] for those of standard queues.
+// faults of the wire and [Options] for those of standard queues. What AWS
+// documents is written down in schedules of requests; the tests play each on
+// this server, and on servers of others.
 //
 // # Time
 //

@@ -40,8 +40,7 @@ func checkAttributes(attrs map[string]attribute) *Error {
 	}
 	for name, a := range attrs {
 		lower := strings.ToLower(name)
-		if name == "" || len(name) > 256 || !onlyNameCharacters(strings.ReplaceAll(name, ".", "")) ||
-			strings.HasPrefix(lower, "aws.") || strings.HasPrefix(lower, "amazon.") {
+		if len(name) > 256 || !validAttributeName(name) || strings.HasPrefix(lower, "aws.") || strings.HasPrefix(lower, "amazon.") {
 			return invalidValue("The message attribute name '" + name + "' is invalid.")
 		}
 		kind, _, _ := strings.Cut(a.DataType, ".")
@@ -55,6 +54,17 @@ func checkAttributes(attrs map[string]attribute) *Error {
 		}
 	}
 	return nil
+}
+
+// validAttributeName tells whether name consists of parts between single
+// periods, none of them empty.
+func validAttributeName(name string) bool {
+	for part := range strings.SplitSeq(name, ".") {
+		if part == "" || !onlyNameCharacters(part) {
+			return false
+		}
+	}
+	return true
 }
 
 // attributesMD5 is the checksum that the developer guide describes under
