@@ -293,6 +293,8 @@ func TestFIFOAttemptID(t *testing.T) {
 // they came are decoded from what SQS delivered.
 func TestFIFODecodesEachRunAnew(t *testing.T) {
 	bubble(t, setting{queue: fifo}, func(b *bed) {
+		b.store.fail(func([]dedupe.Op) error { return errNo })
+		time.AfterFunc(time.Minute, func() { b.store.fail(nil) })
 		for i := range 3 {
 			b.send(fmt.Sprintf(`{"id":"e%d","source":"shop","detail-type":"order","detail":{"n":%d}}`, i, i), group("g"))
 		}
