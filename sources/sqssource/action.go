@@ -85,6 +85,9 @@ func (b *outbox) pump() {
 				continue
 			}
 			a.handle, a.m.wire = a.m.handle, true
+			if a.after == 0 && !a.m.finished {
+				a.m.leaving = a
+			}
 			batch = append(batch, a)
 		}
 		rest := copy(b.pending, b.pending[n:])
@@ -118,8 +121,9 @@ func (b *outbox) send(batch []*action) {
 	r.mu.Lock()
 	b.flying--
 	for i, a := range batch {
-		a.m.wire = false
+		a.m.wire, a.m.leaving = false, nil
 		switch {
+		case r.here[a.m.id] != a.m: // it came again, as a new delivery
 		case err == nil && a.handle != a.m.handle: // it came again meanwhile
 			b.add(a)
 		case err == nil && codes[i] == "":

@@ -325,3 +325,17 @@ func (b *bed) wantReport(got, want sqssource.Report) {
 }
 
 var errNo = errors.New("no")
+
+// drainAway receives all that is visible, as somebody who then dies.
+func drainAway(b *bed, client *sqs.Client) {
+	b.Helper()
+	for {
+		out, err := client.ReceiveMessage(b.Context(), &sqs.ReceiveMessageInput{QueueUrl: &b.url, MaxNumberOfMessages: 10})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if len(out.Messages) == 0 {
+			return
+		}
+	}
+}

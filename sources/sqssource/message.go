@@ -38,9 +38,10 @@ type message struct {
 	tried    time.Time       // when it was last given to the batch processor
 	finished bool            // its work is done: only the delete is left
 
-	wire  bool    // a heartbeat or its action is on the way to SQS
-	then  *action // waits for the heartbeat under way
-	group *group
+	wire    bool    // a heartbeat or its action is on the way to SQS
+	then    *action // waits for the heartbeat under way
+	leaving *action // on the way, and makes it visible at once
+	group   *group
 }
 
 // newMessage reads what SQS delivered. queue is the queue's ARN.

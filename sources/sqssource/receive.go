@@ -174,7 +174,12 @@ func (r *run) take(raw []types.Message, now time.Time) []*message {
 	for i := range raw {
 		m := newMessage(raw[i], r.arn, r.fifo)
 		r.report.Received++
-		if known := r.here[m.id]; known != nil {
+		known := r.here[m.id]
+		if known != nil && known.leaving != nil { // its return was quicker than the answer to it
+			r.gone(known, known.leaving.as)
+			known = nil
+		}
+		if known != nil {
 			known.handle, known.attempt, known.lost = m.handle, m.attempt, false
 			r.keep(known, now)
 			r.report.Duplicates++
