@@ -60,7 +60,9 @@ type outbox struct {
 
 // add puts an action into the outbox.
 func (b *outbox) add(a *action) {
-	a.added = time.Now()
+	if a.added.IsZero() { // else a.after counts from its first time
+		a.added = time.Now()
+	}
 	b.pending = append(b.pending, a)
 	b.pump()
 }
@@ -80,14 +82,14 @@ func (b *outbox) pump() {
 		n := min(len(b.pending), mostMessages)
 		batch := make([]*action, 0, n)
 		for _, a := range b.pending[:n] {
-			if a.m.wire { // a heartbeat began since
+			switch {
+			case b.r.here[a.m.id] != a.m: // it came again, as a new delivery
+				continue
+			case a.m.wire: // a heartbeat began since
 				a.m.then = a
 				continue
 			}
 			a.handle, a.m.wire = a.m.handle, true
-			if a.after == 0 && !a.m.finished {
-				a.m.leaving = a
-			}
 			batch = append(batch, a)
 		}
 		rest := copy(b.pending, b.pending[n:])
@@ -121,7 +123,7 @@ func (b *outbox) send(batch []*action) {
 	r.mu.Lock()
 	b.flying--
 	for i, a := range batch {
-		a.m.wire, a.m.leaving = false, nil
+		a.m.wire = false
 		switch {
 		case r.here[a.m.id] != a.m: // it came again, as a new delivery
 		case err == nil && a.handle != a.m.handle: // it came again meanwhile
@@ -161,9 +163,13 @@ func (b *outbox) retry(again []*action) {
 // act ends a message's stay, after the heartbeat that may be under way: one
 // that arrives later would undo the action. r.mu is held.
 func (r *run) act(a *action) {
+	if !a.m.finished && (a.after == 0 || r.fifo) {
+		a.m.leaving = a
+	}
 	switch {
 	case r.closed:
 		r.gone(a.m, unsettled)
+	case r.here[a.m.id] != a.m:
 	case a.m.wire:
 		a.m.then = a
 	case a.m.finished:

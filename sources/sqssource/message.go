@@ -40,7 +40,7 @@ type message struct {
 
 	wire    bool    // a heartbeat or its action is on the way to SQS
 	then    *action // waits for the heartbeat under way
-	leaving *action // on the way, and makes it visible at once
+	leaving *action // its return; when it comes again before the answer to that, it is a new delivery
 	group   *group
 }
 

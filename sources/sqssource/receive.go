@@ -166,7 +166,8 @@ func (r *run) receive(n int, wait time.Duration) ([]*message, error) {
 
 // take makes messages of what SQS delivered, and returns those that are new
 // here. Of one that is here already only the receipt handle counts: older
-// ones may be of no use any more.
+// ones may be of no use any more. One that was on its way back is new: of a
+// FIFO queue in any case, since what is new behind it must not run before it.
 func (r *run) take(raw []types.Message, now time.Time) []*message {
 	r.mu.Lock()
 	defer r.unlock()
