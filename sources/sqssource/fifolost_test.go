@@ -88,7 +88,7 @@ func TestFIFORedeliveredWhileGroupWaits(t *testing.T) {
 		b.breakVisibility(7 * time.Second)
 		r := b.start(heads(1, consumer.RetryAfter(9*time.Second, errNo)), sqssource.Options{})
 		time.Sleep(8 * time.Second)
-		b.sendGroups2("g0", 8, 12)
+		b.sendRange("g0", 8, 12)
 		b.drain()
 		b.wantOrder()
 		if n := b.ledger.runs(); n != 13 {
@@ -103,9 +103,9 @@ func TestFIFORedeliveredWhileGroupWaits(t *testing.T) {
 	})
 }
 
-// sendGroups2 sends the messages from the first number to before the last to a
+// sendRange sends the messages g-first, ... from the first number to before the last to a
 // group.
-func (b *bed) sendGroups2(g string, first, last int) {
+func (b *bed) sendRange(g string, first, last int) {
 	b.Helper()
 	for i := first; i < last; i++ {
 		b.send(fmt.Sprint(g, "-", i), group(g))
@@ -121,7 +121,7 @@ func TestFIFOFreshBehindThoseThatReturn(t *testing.T) {
 			b.breakVisibility(10 * time.Second)
 			b.start(heads(1, consumer.RetryAfter(time.Minute, errNo)), sqssource.Options{})
 			time.Sleep(time.Second)
-			b.sendGroups2("g0", 3, 6)
+			b.sendRange("g0", 3, 6)
 			b.drain()
 			b.wantOrder()
 			if n := b.ledger.runs(); n != 7 {
@@ -143,7 +143,7 @@ func TestFIFOLongHead(t *testing.T) {
 		}, sqssource.Options{})
 		b.start(takes(0), sqssource.Options{})
 		time.Sleep(10 * time.Second)
-		b.sendGroups2("g0", 3, 6)
+		b.sendRange("g0", 3, 6)
 		b.drain()
 		b.wantOrder()
 		b.once(6)
