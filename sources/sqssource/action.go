@@ -183,7 +183,10 @@ func (r *run) act(a *action) {
 // is done is remembered, so that the message is deleted when it comes again.
 func (r *run) tooLate(a *action, err error) {
 	if !a.m.finished {
-		r.gone(a.m, a.as) // it is visible, as it was to be
+		if r.wireCtx.Err() != nil {
+			a.as = unsettled
+		} // else it is visible, as it was to be
+		r.gone(a.m, a.as)
 		return
 	}
 	r.finished.add(a.m.id)
