@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/onlyonce-go/onlyonce/consumer"
 	"github.com/onlyonce-go/onlyonce/dedupe"
 	"github.com/onlyonce-go/onlyonce/sources/sqssource"
 	"github.com/onlyonce-go/onlyonce/sources/sqstest"
@@ -127,6 +128,32 @@ func TestHealthHungReceives(t *testing.T) {
 		b.server.Fault(nil)
 		time.Sleep(2 * time.Minute)
 		b.wantHealth("healed", h, true, true, "")
+	})
+}
+
+// A poller that cannot receive since others have its slots is not stuck, even
+// if its latest receive failed.
+func TestHealthWithoutSlots(t *testing.T) {
+	bubble(t, setting{}, func(b *bed) {
+		other := b.create("other", nil)
+		slots := sqssource.NewSlots(1)
+		b.sendTo(other, "long")
+		b.server.Fault(func(op string, req sqstest.Request) (a sqstest.Action) {
+			if req.Queue == b.queue && op == "ReceiveMessage" {
+				a.Err = &sqstest.Error{Code: "InternalFailure"}
+			}
+			return a
+		})
+		h := b.start(takes(0), sqssource.Options{Slots: slots}).poller.Health()
+		b.until("a receive has failed", func() bool { return len(seen[consumer.QueueFailed](b)) > 0 })
+		b.startOn(other, takes(time.Hour), sqssource.Options{Slots: slots})
+		b.until("the other has the slot", func() bool { return b.ledger.ran("long") == 1 })
+		time.Sleep(10 * time.Minute)
+		b.wantHealth("without slots for 10m", h, true, true, "")
+		b.until("the slot is free", func() bool { return b.ledger.finished("long") == 1 })
+		time.Sleep(time.Minute)
+		b.wantHealth("failing for a minute", h, true, false, "receives fail")
+		b.server.Fault(nil)
 	})
 }
 

@@ -23,6 +23,8 @@ const (
 // while the queue is empty, more while they come back full. Guarded by run.mu.
 type receivers struct {
 	alive  int
+	trying int       // of them, those that do not wait for room or slots
+	tried  time.Time // when the latest of those ended
 	most   int
 	asked  int       // messages that they asked for
 	likely int       // messages that a receive will bring: on shared slots it asks for no more
@@ -46,6 +48,8 @@ func (r *run) receiver() {
 		}
 		n := r.seat.take(r.ctx, want)
 		r.mu.Lock()
+		r.failing = r.failingSince()
+		r.recv.trying++
 		r.recv.asked -= want - n
 		if n == 0 { // the run stops
 			r.recv.alive--
@@ -69,6 +73,10 @@ func (r *run) receiver() {
 		} else {
 			r.start(msgs, n)
 		}
+		r.mu.Lock()
+		r.recv.trying--
+		r.recv.tried = time.Now()
+		r.unlock()
 		if !goOn {
 			return
 		}
@@ -240,6 +248,15 @@ func (r *run) receiveFailed(err error) bool {
 	r.unlock()
 	pause(r.ctx, wait)
 	return true
+}
+
+// failingSince returns since when receives fail, zero also when none has been
+// tried for a while, for want of room or slots. r.mu is held.
+func (r *run) failingSince() time.Time {
+	if r.ready && r.recv.trying == 0 && time.Since(r.recv.tried) > mostPause {
+		return time.Time{}
+	}
+	return r.failing
 }
 
 // fails notes that a request to the queue failed. r.mu is held.
