@@ -29,7 +29,7 @@ func delays(b *bed, name string) []time.Duration {
 // seconds, of 15 minutes at most.
 func TestBackoff(t *testing.T) {
 	bubble(t, setting{}, func(b *bed) {
-		const n, fails = 60, 13
+		const n, fails = 40, 12
 		b.sendMany(n)
 		r := b.start(failing(fails, errNo), sqssource.Options{})
 		b.drain()
@@ -44,7 +44,7 @@ func TestBackoff(t *testing.T) {
 			if lo < time.Second || hi > most+50*time.Millisecond {
 				b.Errorf("failure %d: got delays from %v to %v, want from 1s to %v", i+1, lo, hi, most)
 			}
-			if mean := sum / n; most > 4*time.Second && (mean < most*3/10 || mean > most*7/10) {
+			if mean := sum / n; most > 4*time.Second && (mean < most/4 || mean > most*3/4) {
 				b.Errorf("failure %d: got a mean delay of %v, want about half of %v", i+1, mean, most)
 			}
 		}

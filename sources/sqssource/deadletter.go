@@ -28,6 +28,10 @@ const (
 	buryTries      = 3
 )
 
+// errNoRoom is why a message is left for SQS to move, which keeps its id: a
+// copy without it that doubles would be two messages.
+var errNoRoom = errors.New("sqssource: ten message attributes leave no room for the id")
+
 // hopeless reports whether a message that failed so is to be moved to the
 // dead-letter queue at once.
 func (r *run) hopeless(err error) bool {
@@ -43,7 +47,7 @@ func (r *run) bury(m *message, why error) bool {
 		if try > 0 {
 			pause(r.wireCtx, jittered(receiveBackoff, try))
 		}
-		if err = r.sendDeadLetter(m, why); err == nil || fatal(err) {
+		if err = r.sendDeadLetter(m, why); err == nil || fatal(err) || errors.Is(err, errNoRoom) {
 			break
 		}
 	}
@@ -100,6 +104,9 @@ func (r *run) sendDeadLetter(m *message, why error) error {
 		if in.MessageGroupId == nil {
 			in.MessageGroupId = &m.id
 		}
+	}
+	if _, told := in.MessageAttributes[attrMessageID]; !told && in.MessageDeduplicationId == nil {
+		return errNoRoom
 	}
 	_, err := r.p.client.SendMessage(ctx, in)
 	return err

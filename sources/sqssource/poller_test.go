@@ -1,13 +1,11 @@
 package sqssource_test
 
 import (
-	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/onlyonce-go/onlyonce/sources/sqssource"
-	"github.com/onlyonce-go/onlyonce/sources/sqstest"
 )
 
 // Everything that is in the queue is handled once and deleted.
@@ -31,25 +29,5 @@ func TestPollerFIFO(t *testing.T) {
 		b.drain()
 		b.wantReport(r.stop(), sqssource.Report{Received: 100, Done: 100})
 		b.once(100)
-	})
-}
-
-// Run ends with a QueueError when the queue is deleted, and can be called
-// again.
-func TestQueueGone(t *testing.T) {
-	bubble(t, setting{}, func(b *bed) {
-		r := b.start(takes(0), sqssource.Options{})
-		time.Sleep(time.Minute)
-		b.server.Fault(func(op string, _ sqstest.Request) (a sqstest.Action) {
-			if op == "ReceiveMessage" {
-				a.Err = &sqstest.Error{Code: "QueueDoesNotExist"}
-			}
-			return a
-		})
-		_, err := r.wait()
-		e, ok := errors.AsType[*sqssource.QueueError](err)
-		if !ok || e.Op != "ReceiveMessage" || e.URL != b.url {
-			b.Errorf("got error %v, want a QueueError of ReceiveMessage on %s", err, b.url)
-		}
 	})
 }

@@ -122,7 +122,7 @@ func TestNewestHandleIsAdopted(t *testing.T) {
 // handled again.
 func TestFailedDeleteEntries(t *testing.T) {
 	bubble(t, setting{attrs: attrs{"VisibilityTimeout": "3"}, noGuard: true}, func(b *bed) {
-		b.sendMany(2000)
+		b.sendMany(1000)
 		var n atomic.Int64
 		b.server.Fault(func(op string, req sqstest.Request) (a sqstest.Action) {
 			if op == remove {
@@ -137,8 +137,8 @@ func TestFailedDeleteEntries(t *testing.T) {
 		})
 		r := b.start(takes(20*time.Millisecond), sqssource.Options{})
 		b.drain()
-		b.wantReport(r.stop(), sqssource.Report{Received: 2000, Done: 2000})
-		b.once(2000)
+		b.wantReport(r.stop(), sqssource.Report{Received: 1000, Done: 1000})
+		b.once(1000)
 	})
 }
 
@@ -155,20 +155,20 @@ func TestSettlingTrouble(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, setting{}, func(b *bed) {
-				b.sendMany(100)
+				b.sendMany(40)
 				b.server.Fault(func(op string, _ sqstest.Request) sqstest.Action {
-					if (op == remove || op == change) && b.since() < 25*time.Second {
+					if (op == remove || op == change) && b.since() < 15*time.Second {
 						return bad
 					}
 					return sqstest.Action{}
 				})
 				r := b.start(failing(1, errNo), sqssource.Options{})
 				b.drain()
-				if rep := r.stop(); rep.Done != 100 || rep.Failed != 100 {
-					b.Errorf("report: got %+v, want 100 failed and 100 done", rep)
+				if rep := r.stop(); rep.Done != 40 || rep.Failed != 40 {
+					b.Errorf("report: got %+v, want 40 failed and 40 done", rep)
 				}
-				if b.ledger.runs() != 200 {
-					b.Errorf("got %d runs, want 200", b.ledger.runs())
+				if b.ledger.runs() != 80 {
+					b.Errorf("got %d runs, want 80", b.ledger.runs())
 				}
 			})
 		})

@@ -27,20 +27,11 @@ const fewestReceives = 3
 // an answer only when ctx ends.
 func (r *run) setup(ctx context.Context) error {
 	attrs, err := r.attributes(ctx, r.p.url)
-	for try := 1; err != nil; try++ {
-		if ctx.Err() != nil {
-			return nil //nolint:nilerr // the caller stops, which is no failure
-		}
-		if refused(err) {
-			return &QueueError{URL: r.p.url, Op: "GetQueueAttributes", Err: err}
-		}
-		r.mu.Lock()
-		r.fails()
-		r.unlock()
-		wait := jittered(receiveBackoff, try)
-		r.warn(consumer.QueueFailed{Queue: r.p.url, Op: "GetQueueAttributes", Err: err, Wait: wait})
-		pause(ctx, wait)
-		attrs, err = r.attributes(ctx, r.p.url)
+	switch {
+	case ctx.Err() != nil:
+		return nil // the caller stops, which is no failure
+	case err != nil:
+		return &QueueError{URL: r.p.url, Op: "GetQueueAttributes", Err: err}
 	}
 	r.arn = attrs["QueueArn"]
 	r.fifo = strings.HasSuffix(r.p.url, ".fifo") || strings.HasSuffix(r.arn, ".fifo")
@@ -61,15 +52,35 @@ func (r *run) setup(ctx context.Context) error {
 }
 
 func (r *run) attributes(ctx context.Context, url string) (map[string]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, actionTimeout)
-	defer cancel()
-	out, err := r.p.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
-		QueueUrl: &url, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameAll},
+	var attrs map[string]string
+	err := r.ask(ctx, "GetQueueAttributes", func(ctx context.Context) error {
+		out, err := r.p.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+			QueueUrl: &url, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameAll},
+		})
+		if err == nil {
+			attrs = out.Attributes
+		}
+		return err
 	})
-	if err != nil {
-		return nil, err
+	return attrs, err
+}
+
+// ask makes a request until it is answered, if only by a refusal, or ctx ends.
+func (r *run) ask(ctx context.Context, op string, request func(context.Context) error) error {
+	for try := 1; ; try++ {
+		one, cancel := context.WithTimeout(ctx, actionTimeout)
+		err := request(one)
+		cancel()
+		if err == nil || refused(err) || ctx.Err() != nil {
+			return err
+		}
+		r.mu.Lock()
+		r.fails()
+		r.unlock()
+		wait := jittered(receiveBackoff, try)
+		r.warn(consumer.QueueFailed{Queue: r.p.url, Op: op, Err: err, Wait: wait})
+		pause(ctx, wait)
 	}
-	return out.Attributes, nil
 }
 
 // findDeadLetters reads the redrive policy and returns how long the
@@ -96,7 +107,7 @@ func (r *run) findDeadLetters(ctx context.Context, policy string) time.Duration 
 	}
 	if r.deadLetters == "" {
 		url, err := r.urlOf(ctx, p.Target)
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			r.unfit(fmt.Sprintf("its dead-letter queue %s was not found, so permanent failures are retried: %v", p.Target, err))
 			return 0
 		}
@@ -115,13 +126,15 @@ func (r *run) urlOf(ctx context.Context, arn string) (string, error) {
 	if len(parts) != 6 {
 		return "", fmt.Errorf("%q is not the ARN of a queue", arn)
 	}
-	ctx, cancel := context.WithTimeout(ctx, actionTimeout)
-	defer cancel()
-	out, err := r.p.client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &parts[5], QueueOwnerAWSAccountId: &parts[4]})
-	if err != nil {
-		return "", err
-	}
-	return aws.ToString(out.QueueUrl), nil
+	var url string
+	err := r.ask(ctx, "GetQueueUrl", func(ctx context.Context) error {
+		out, err := r.p.client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &parts[5], QueueOwnerAWSAccountId: &parts[4]})
+		if err == nil {
+			url = aws.ToString(out.QueueUrl)
+		}
+		return err
+	})
+	return url, err
 }
 
 // compare tells where the queue contradicts the guard.
