@@ -209,12 +209,14 @@ func (r *run) deleteBatch(ctx context.Context, batch []*action) ([]types.BatchRe
 func (r *run) returnBatch(ctx context.Context, batch []*action) ([]types.BatchResultErrorEntry, error) {
 	now := time.Now()
 	entries := make([]types.ChangeMessageVisibilityBatchRequestEntry, len(batch))
+	r.mu.Lock()
 	for i, a := range batch {
 		after := max(a.after-now.Sub(a.added), 0)
 		entries[i] = types.ChangeMessageVisibilityBatchRequestEntry{
 			Id: entryID(i), ReceiptHandle: &a.handle, VisibilityTimeout: a.m.seconds(now, after),
 		}
 	}
+	r.unlock()
 	return r.changeVisibility(ctx, entries)
 }
 
