@@ -85,7 +85,7 @@ func (b *outbox) pump() {
 			switch {
 			case b.r.here[a.m.id] != a.m: // it came again, as a new delivery
 				continue
-			case a.m.wire: // a heartbeat began since
+			case a.m.wire: // after the heartbeat under way, which could undo it
 				a.m.then = a
 				continue
 			}
@@ -129,6 +129,9 @@ func (b *outbox) send(batch []*action) {
 		case err == nil && a.handle != a.m.handle: // it came again meanwhile
 			b.add(a)
 		case err == nil && codes[i] == "":
+			if a.m.finished && a.m.lost { // perhaps somebody has a newer handle, and it is still there
+				r.finished.add(a.m.id)
+			}
 			r.gone(a.m, a.as)
 		case err == nil && stale(codes[i]):
 			r.tooLate(a, errors.New(codes[i]))
@@ -160,8 +163,7 @@ func (b *outbox) retry(again []*action) {
 	}
 }
 
-// act ends a message's stay, after the heartbeat that may be under way: one
-// that arrives later would undo the action. r.mu is held.
+// act ends a message's stay. r.mu is held.
 func (r *run) act(a *action) {
 	if !a.m.finished && (a.after == 0 || r.fifo) {
 		a.m.leaving = a
@@ -169,9 +171,7 @@ func (r *run) act(a *action) {
 	switch {
 	case r.closed:
 		r.gone(a.m, unsettled)
-	case r.here[a.m.id] != a.m:
-	case a.m.wire:
-		a.m.then = a
+	case r.here[a.m.id] != a.m: // it came again, as a new delivery
 	case a.m.finished:
 		r.deletes.add(a)
 	default:

@@ -172,6 +172,22 @@ func TestDeadLetterOfADeadLetter(t *testing.T) {
 	})
 }
 
+// Sending a dead letter is tried again when the SDK has given up.
+func TestDeadLetterIsSentAgain(t *testing.T) {
+	bubble(t, setting{receives: 5}, func(b *bed) {
+		b.sendMany(1)
+		var n atomic.Int64
+		b.server.Fault(func(op string, _ sqstest.Request) (a sqstest.Action) {
+			a.DropRequest = op == "SendMessage" && n.Add(1) <= 4
+			return a
+		})
+		b.start(poison, sqssource.Options{})
+		b.drain()
+		b.once(1)
+		b.left["dead"] = 1
+	})
+}
+
 // Without a dead-letter queue, or while it cannot be reached, a permanent
 // failure is a failure like any other.
 func TestPermanentWithoutDeadLetterQueue(t *testing.T) {

@@ -188,6 +188,7 @@ func TestHealthOldMessage(t *testing.T) {
 		b.wantHealth("61m", h, true, true, "")
 		time.Sleep(11*time.Hour + 15*time.Minute)
 		b.wantHealth("12h 16m", h, false, false, "has not been settled since")
+		time.Sleep(8 * time.Hour)
 		b.drain()
 		b.wantHealth("done", h, true, true, "")
 	})

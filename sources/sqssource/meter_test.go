@@ -15,6 +15,8 @@ type meter struct {
 	polls int // under way
 	asked int // messages that these asked for
 	most  int // of polls, at once
+
+	mostAsked int // by one receive
 }
 
 func (m *meter) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, o ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
@@ -28,6 +30,7 @@ func (m *meter) add(polls, asked int) {
 	defer m.mu.Unlock()
 	m.polls += polls
 	m.asked += asked
+	m.mostAsked = max(m.mostAsked, asked)
 	m.most = max(m.most, m.polls)
 }
 

@@ -100,6 +100,7 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Slots == nil {
 		o.Slots = NewSlots(o.Concurrency)
+		o.Slots.alone = true
 	}
 	o.Concurrency = o.Slots.total
 	if o.MaxMessages == 0 {

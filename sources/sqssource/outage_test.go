@@ -40,9 +40,12 @@ func TestStoreOutage(t *testing.T) {
 				if b.server.Stats("dead").Total() > 0 {
 					b.Errorf("got %d dead letters, want 0", b.server.Stats("dead").Total())
 				}
-				healed := b.since()
+				healed, before := b.since(), len(b.requests("ReceiveMessage"))
 				b.store.fail(nil)
 				b.drain()
+				if got := len(b.requests("ReceiveMessage")) - before; got > n/10+20 {
+					b.Errorf("got %d receives for the rest of %d messages after the outage, want tens again", got, n)
+				}
 				if took := b.since() - healed; took > 32*time.Second {
 					b.Errorf("took %v after the outage, want at most 32s", took)
 				}
@@ -51,6 +54,24 @@ func TestStoreOutage(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Nothing is received in an outage but what was asked for when it began.
+func TestNothingIsReceivedInAnOutage(t *testing.T) {
+	bubble(t, setting{}, func(b *bed) {
+		b.store.fail(down)
+		b.start(takes(0), sqssource.Options{})
+		for range 300 {
+			b.sendMany(1)
+			time.Sleep(time.Second)
+		}
+		if n := b.server.Stats(b.queue).InFlight; n > 5 {
+			b.Errorf("got %d messages out of the queue in the outage, want 5 at most", n)
+		}
+		b.store.fail(nil)
+		b.drain()
+		b.once(300)
+	})
 }
 
 // So it is when the outage begins in the midst of work: what cannot be
@@ -142,8 +163,15 @@ func TestQueueAndStoreOutage(t *testing.T) {
 func TestStoreThatSkipsSome(t *testing.T) {
 	bubble(t, setting{receives: 2}, func(b *bed) {
 		b.sendMany(500)
-		n := 0
-		b.store.skip(func(dedupe.Op) bool { n++; return n%20 == 0 })
+		until := make(map[dedupe.Key]time.Duration)
+		b.store.skip(func(op dedupe.Op) bool { // each tenth key, for a second
+			if _, known := until[op.Key]; !known && len(until)%10 == 9 {
+				until[op.Key] = b.since() + time.Second
+			} else if !known {
+				until[op.Key] = 0
+			}
+			return until[op.Key] > b.since()
+		})
 		r := b.start(takes(100*time.Millisecond), sqssource.Options{Concurrency: 50})
 		b.drain()
 		if took := b.since(); took > 5*time.Second {

@@ -166,6 +166,27 @@ func TestSmallMessagesTakeLittle(t *testing.T) {
 	})
 }
 
+// Each receive that brings messages is told, with what it asked for and how
+// long it took.
+func TestReceivedIsTold(t *testing.T) {
+	bubble(t, setting{}, func(b *bed) {
+		b.start(takes(0), sqssource.Options{})
+		time.Sleep(5 * time.Second)
+		b.sendMany(3)
+		b.drain()
+		total := 0
+		for i, e := range seen[consumer.Received](b) {
+			total += e.Messages
+			if e.Queue != b.url || e.Asked != 10 || i == 0 && e.Took != 5*time.Second {
+				b.Errorf("received: got %+v, want 10 asked of %s, the first after 5s", e, b.url)
+			}
+		}
+		if total != 3 {
+			b.Errorf("received: got %d messages in all, want 3", total)
+		}
+	})
+}
+
 // Deletes that hang do not hold up receives and handlers.
 func TestDeletesDoNotHoldUpReceives(t *testing.T) {
 	bubble(t, setting{}, func(b *bed) {

@@ -30,6 +30,7 @@ func TestSchedules(t *testing.T) {
 	for i := range uint64(*schedules) {
 		seed := *firstSeed + i
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			t.Parallel()
 			s := newSchedule(seed)
 			bubble(t, s.setting, func(b *bed) { s.play(b) })
 		})

@@ -12,12 +12,13 @@ const linger = 3 * time.Millisecond
 
 // Slots are the handler slots of one or several pollers of a process. Pollers
 // that share Slots share them fairly: a free slot goes to the one that has the
-// fewest. It is safe for concurrent use.
+// fewest. A poller whose queue is empty keeps one, so there have to be more slots
+// than pollers. It is safe for concurrent use.
 type Slots struct {
 	mu      sync.Mutex
 	total   int
 	free    int    // negative after insist
-	seats   int    // pollers that run
+	alone   bool   // made for one poller
 	waiting []*ask // in the order in which they came
 }
 
@@ -45,25 +46,8 @@ type ask struct {
 	hasted bool        // the timer has run
 }
 
-func (s *Slots) sit() *seat {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.seats++
-	return &seat{s: s}
-}
-
-func (t *seat) rise() {
-	t.s.mu.Lock()
-	defer t.s.mu.Unlock()
-	t.s.seats--
-}
-
-// shared reports whether other pollers run on the same slots.
-func (t *seat) shared() bool {
-	t.s.mu.Lock()
-	defer t.s.mu.Unlock()
-	return t.s.seats > 1
-}
+// shared reports whether other pollers may run on the same slots.
+func (t *seat) shared() bool { return !t.s.alone }
 
 // take waits for slots and takes between one and most of them. It returns 0
 // when ctx ended first.
@@ -106,7 +90,7 @@ func (t *seat) take(ctx context.Context, most int) int {
 func (t *seat) insist(ctx context.Context) int {
 	s := t.s
 	s.mu.Lock()
-	if s.seats > 1 { // with whom long polls are short
+	if !s.alone { // for others, with whom long polls are short
 		s.mu.Unlock()
 		return t.take(ctx, 1)
 	}

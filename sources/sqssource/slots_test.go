@@ -46,7 +46,8 @@ func TestSlotsTrickleBesideBusyQueue(t *testing.T) {
 		b.sendManyTo(b.url, "a", 2100)
 		slots := sqssource.NewSlots(10)
 		b.start(takes(100*time.Millisecond), sqssource.Options{Slots: slots})
-		b.startOn(other, takes(100*time.Millisecond), sqssource.Options{Slots: slots})
+		thrifty := &meter{Client: b.client.Client}
+		b.run(sqssource.New(thrifty, other, b.guard, b.ledger.handler(takes(100*time.Millisecond)), sqssource.Options{Slots: slots}))
 		time.Sleep(time.Second)
 		var late []time.Duration
 		for i := range 20 {
@@ -66,7 +67,33 @@ func TestSlotsTrickleBesideBusyQueue(t *testing.T) {
 		if n := b.ledger.runs(); n < 1700 {
 			b.Errorf("in 21s: got %d runs, want 1700 at least of the 1890 that 9 slots allow beside a scout", n)
 		}
+		if thrifty.mostAsked > 2 {
+			b.Errorf("a receive of the queue with a trickle asked for %d slots, want 2 at most", thrifty.mostAsked)
+		}
 		b.drain()
+	})
+}
+
+// Slots are shared by number: long handlers do not take those of short ones.
+func TestSlotsLongAndShortHandlers(t *testing.T) {
+	bubble(t, setting{}, func(b *bed) {
+		other := b.create("other", nil)
+		b.sendManyTo(b.url, "a", 1200)
+		b.sendManyTo(other, "b", 60)
+		slots := sqssource.NewSlots(20)
+		b.start(takes(50*time.Millisecond), sqssource.Options{Slots: slots})
+		long := b.startOn(other, takes(time.Second), sqssource.Options{Slots: slots})
+		time.Sleep(3 * time.Second)
+		most := 0
+		for range 100 {
+			time.Sleep(10 * time.Millisecond)
+			synctest.Wait()
+			most = max(most, long.poller.Status().Handling)
+		}
+		if most > 13 {
+			b.Errorf("got %d of 20 slots with long handlers, want half or so", most)
+		}
+		b.until("both are empty", func() bool { return b.server.Stats("orders").Total()+b.server.Stats("other").Total() == 0 })
 	})
 }
 

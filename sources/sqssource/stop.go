@@ -10,8 +10,7 @@ const settleTimeout = 5 * time.Second
 
 // poll receives until ctx ends or the run fails, and brings all to an end.
 func (r *run) poll(ctx context.Context) (Report, error) { //nolint:contextcheck // what is under way outlives ctx
-	r.seat = r.p.o.Slots.sit()
-	defer r.seat.rise()
+	r.seat = &seat{s: r.p.o.Slots}
 	beat, still := context.WithCancel(r.wireCtx)
 	heart := make(chan struct{})
 	go func() {
