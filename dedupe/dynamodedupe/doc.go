@@ -57,6 +57,17 @@
 // each 4 KB of the item, a write one for each KB. Completions of claims that
 // this Store did not make, or no longer remembers, take a read more.
 //
+// # Requests in flight
+//
+// A Store has [Options.InFlight] requests in flight at most, over all calls of
+// Apply; what comes above that waits in order. A quarter of the places is kept
+// for requests that extend or end claims, so that claims which hang, however
+// many, hold up no heartbeat and no completion. Those that hang themselves hold
+// up what comes behind them, until each gives its place back after
+// [Options.Timeout]: with the defaults three seconds, of a lease of thirty that
+// is extended every ten. The wait counts in the time that the caller gives to
+// Apply, not in Timeout.
+//
 // # Several regions
 //
 // A global table with multi-region eventual consistency (MREC) resolves
