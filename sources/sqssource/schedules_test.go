@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	schedules = flag.Int("schedules", 200, "how many schedules TestSchedules plays")
+	schedules = flag.Int("schedules", usualSchedules, "how many schedules TestSchedules plays")
 	firstSeed = flag.Uint64("seed", 1, "the seed of the first of them")
 )
 
