@@ -111,7 +111,7 @@ func newDemo(ctx context.Context, s settings, self string, stderr io.Writer) (*d
 		return nil, fmt.Errorf("start the ledger: %w", err)
 	}
 	if s.via == viaPoll {
-		if d.way, err = newPollWay(d, self); err != nil {
+		if d.way, err = newPollWay(ctx, d, self); err != nil {
 			d.server.close(ctx)
 			return nil, fmt.Errorf("start the queue: %w", err)
 		}

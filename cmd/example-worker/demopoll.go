@@ -38,9 +38,9 @@ type pollWay struct {
 // stopTime is how long the process may take to end by itself.
 const stopTime = 10 * time.Second
 
-func newPollWay(d *demo, self string) (*pollWay, error) {
+func newPollWay(ctx context.Context, d *demo, self string) (*pollWay, error) {
 	w := &pollWay{d: d, self: self, served: make(chan struct{})}
-	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0") //nolint:contextcheck // it lives until close
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
