@@ -54,7 +54,7 @@ func (t *seat) shared() bool { return !t.s.alone }
 func (t *seat) take(ctx context.Context, most int) int {
 	s := t.s
 	s.mu.Lock()
-	if len(s.waiting) == 0 && (s.free >= most || s.free > 0 && t.held == 0) {
+	if len(s.waiting) == 0 && (s.free >= most || s.free > 0 && t.held == 0 && s.alone) {
 		n := min(most, s.free)
 		s.free -= n
 		t.held += n
@@ -99,7 +99,7 @@ func (t *seat) put(n int) {
 func (s *Slots) grant() {
 	for s.free > 0 && len(s.waiting) > 0 {
 		a := s.poorest(nil)
-		if s.free < a.most && !a.hasted && a.seat.held > 0 {
+		if s.free < a.most && !a.hasted && (a.seat.held > 0 || !s.alone) {
 			if a.timer == nil {
 				a.timer = time.AfterFunc(linger, func() { s.hasten(a) })
 			}
