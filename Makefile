@@ -13,7 +13,7 @@ export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 # Settings of single goals, from the command line or the environment.
 export FUZZTIME ?= 20s
 export COUNT ?= 6
-export TESTFLAGS BASE BENCH
+export TESTFLAGS BASE BENCH BENCHFLAGS
 
 .DEFAULT_GOAL := help
 .PHONY: help
@@ -36,6 +36,10 @@ test-sqs: ## Compare the SQS of the tests with ministack and ElasticMQ (needs Py
 powertools: ## Have Powertools (Python, TypeScript, Java) write the records of dedupe/powertools/testdata again, and test with them
 	@scripts/powertools.sh
 	@ONLYONCE_DIFFERENTIAL=1 go test -count=1 ./dedupe/powertools
+
+.PHONY: test-aws
+test-aws: ## Deploy template.yaml with the example worker on a ministack of its own, and send messages and events through it
+	@scripts/ministack.sh go -C e2e test -count=1 -timeout 10m ./...
 
 .PHONY: race
 race: ## The same, but fail if the race detector cannot run
@@ -69,9 +73,27 @@ fuzz: ## Fuzz every target for FUZZTIME (20s)
 build-lambda: ## Build the example worker for Lambda (provided.al2023, arm64) into dist/bootstrap
 	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -o dist/bootstrap ./cmd/example-worker
 
+.PHONY: check-template
+check-template: ## Check template.yaml: cfn-lint, sam validate --lint, sam build (needs Python 3.11; installs them once, into .cache)
+	@scripts/check-template.sh
+
+.PHONY: check-deploy
+check-deploy: ## Check the Dockerfile, the manifest and the policy of deploy/ (needs Python 3.11; installs its tools once, into .cache)
+	@scripts/check-deploy.sh
+
 .PHONY: bench
 bench: $(BIN)/benchstat ## Run the benchmarks COUNT (6) times into dist/bench.txt; BASE=FILE compares with an earlier run
 	@scripts/bench.sh
+
+.PHONY: bench-poller
+bench-poller: ## Measure pollers side by side on a load server, ten minutes, into dist/bench-poller.txt (POLLERFLAGS=--help)
+	@mkdir -p dist
+	@go -C bench build -o $(CURDIR)/dist/bench-poller ./poller
+	@set -o pipefail; dist/bench-poller --json dist/bench-poller.json $(POLLERFLAGS) | tee dist/bench-poller.txt
+
+.PHONY: bench-dynamodb
+bench-dynamodb: ## Measure what DynamoDB costs: onlyonce, a bare SDK loop, a handler by hand (6 minutes; BENCHFLAGS=--help)
+	@scripts/bench-dynamodb.sh
 
 .PHONY: demo
 demo: ## Run the example worker's demo: duplicates, failures and a crash, nothing lost, nothing doubled
@@ -83,7 +105,7 @@ ci: ## Do what continuous integration does
 
 .PHONY: clean
 clean: ## Remove what was built, the linter and its cache included
-	rm -rf dist .cache
+	rm -rf dist .cache .aws-sam
 
 # A tool is rebuilt when the versions in tools/go.mod change.
 $(BIN)/%: tools/go.mod

@@ -11,6 +11,7 @@ type window struct {
 }
 
 const (
+	windowFirst  = 25 // what one batch statement of DynamoDB takes
 	windowGrowth = 4
 	windowMost   = 256
 	quickWindow  = time.Second     // used up sooner: claim more next time
@@ -18,7 +19,7 @@ const (
 )
 
 func newWindow(concurrency int) window {
-	return window{least: concurrency, size: concurrency}
+	return window{least: concurrency, size: max(concurrency, windowFirst)}
 }
 
 // take returns how many records to claim now.

@@ -60,7 +60,7 @@ func (t *Ticket) completeWith(ctx context.Context, f func(ctx context.Context, o
 	defer cancel()
 	state = tried
 	retain := MillisOf(time.Now()).Add(t.s.g.o.Retention)
-	v, err := f(ctx, Op{Kind: OpComplete, Key: t.key, Owner: t.owner, RetainEnd: retain})
+	v, err := f(ctx, Op{Kind: OpComplete, Key: t.key, Owner: t.owner, RetainEnd: retain, Result: t.Result().Data})
 	switch {
 	case err != nil:
 		state = untried

@@ -89,3 +89,18 @@ func ExampleStep() {
 	// a completes: lost
 	// b completes: applied COMPLETED
 }
+
+// A payment that a client may ask for again, under the id that it made: the
+// second call gets the first one's receipt.
+func ExampleDo() {
+	guard := dedupe.New(memdedupe.New(), dedupe.Options{Consumer: "payments"})
+	ctx := context.Background()
+	pay := func(ctx context.Context) (string, error) { return "receipt 4711", nil }
+	for range 2 {
+		receipt, replayed, err := dedupe.Do(ctx, guard, "request-1", pay)
+		fmt.Println(receipt, replayed, err)
+	}
+	// Output:
+	// receipt 4711 false <nil>
+	// receipt 4711 true <nil>
+}

@@ -126,6 +126,8 @@ func (t *Ticket) twinLanded(lead *Ticket, err error) {
 		t.s.o.Again(t)
 	case !t.unfollow():
 	case err == nil:
+		r := lead.Result()
+		t.replay(r.Data, r.Lost)
 		t.done(lead.fingerprint, 0, true)
 	case t.fingerprint != lead.fingerprint:
 		t.reject(&MismatchError{Key: t.key})

@@ -17,20 +17,22 @@ import (
 func (g *Guard) Middleware() consumer.Middleware {
 	return func(next consumer.Handler) consumer.Handler {
 		return consumer.HandlerFunc(func(ctx context.Context, rec *consumer.Record) error {
-			return g.handle(ctx, rec, next)
+			_, err := g.handle(ctx, rec, next, nil)
+			return err
 		})
 	}
 }
 
-// handle takes one record all the way.
-func (g *Guard) handle(ctx context.Context, rec *consumer.Record, h consumer.Handler) error {
+// handle takes one record all the way. A key function that is given stands in
+// for the guard's own.
+func (g *Guard) handle(ctx context.Context, rec *consumer.Record, h consumer.Handler, key KeyFunc) (Result, error) {
 	outcome := make(chan error, 1)
 	again := make(chan struct{}, 1)
 	deadline, _ := ctx.Deadline()
 	s := g.Session(ctx, SessionOptions{
 		Settled:  func(_ *Ticket, err error) { outcome <- err },
 		Again:    func(*Ticket) { again <- struct{}{} },
-		Deadline: deadline,
+		Deadline: deadline, Key: key,
 	})
 	defer s.Close()
 	t := &s.Admit([]*consumer.Record{rec}, 0)[0]
@@ -41,7 +43,10 @@ func (g *Guard) handle(ctx context.Context, rec *consumer.Record, h consumer.Han
 		}
 		select {
 		case err := <-outcome:
-			return err
+			if err != nil {
+				return Result{}, err
+			}
+			return t.Result(), nil
 		case <-again:
 			s.Readmit(t)
 		case <-ended: // only waiting for a twin can be cut short

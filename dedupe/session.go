@@ -27,6 +27,9 @@ type SessionOptions struct {
 	// but for the skew. Defaults to none.
 	Deadline time.Time
 
+	// Key stands in for the guard's Options.Key. Defaults to that.
+	Key KeyFunc
+
 	// Limit is when the caller has to answer: no settlement is waited for
 	// after it. Defaults to none.
 	Limit time.Time

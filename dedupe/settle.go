@@ -110,6 +110,9 @@ func (t *Ticket) Abandon(err error) bool {
 // op is the operation that ends the ticket.
 func (t *Ticket) op() Op {
 	op := Op{Kind: t.kind, Key: t.key, Owner: t.owner, RetainEnd: t.retain}
+	if t.kind == OpComplete {
+		op.Result = t.result.Data
+	}
 	if t.kind == OpRelease {
 		op.AtMostOnce, op.Ran, op.Error = t.s.g.o.AtMostOnce, t.ran, shorten(t.cause)
 	}
@@ -195,7 +198,8 @@ func (t *Ticket) completed(v *Verdict) {
 	if t.s.observed() {
 		t.s.observe(consumer.CompletionLost{Record: t.rec, Key: string(t.key), Fence: t.fence, Err: err})
 	}
-	if v.Row.State == Completed {
+	if v.Row.State == Completed { // what is stored counts, for all who ask
+		t.replay(v.Row.Result, v.Row.ResultLost)
 		err = nil
 	}
 	t.report(err)

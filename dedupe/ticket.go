@@ -51,6 +51,7 @@ type Ticket struct {
 	leaseEnd  Millis
 	commit    commitState
 	decided   *Verdict // by CompleteWith
+	result    Result
 
 	ctx handlerContext
 
@@ -91,7 +92,12 @@ func (t *Ticket) identify(w *KeyWriter) (err error) {
 			err = &consumer.PanicError{Value: v, Stack: debug.Stack()}
 		}
 	}()
-	key, err := t.s.g.keys.key(w, t.rec)
+	keys := &t.s.g.keys
+	if t.s.o.Key != nil {
+		own := newKeyer(t.s.g.o.Consumer, t.s.o.Key)
+		keys = &own
+	}
+	key, err := keys.key(w, t.rec)
 	if err != nil {
 		return err
 	}
@@ -131,6 +137,7 @@ func (t *Ticket) claimed(v *Verdict) bool {
 		}
 		return true
 	case Done:
+		t.replay(v.Row.Result, v.Row.ResultLost)
 		t.done(v.Row.Fingerprint, v.Row.Completed, false)
 	case Busy:
 		if t.differs(v.Row.Fingerprint) {

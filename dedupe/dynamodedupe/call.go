@@ -44,9 +44,8 @@ type lane struct {
 	row   dedupe.Row
 	known knowledge
 
-	write   write // under way
-	next    dedupe.Row
-	verdict dedupe.Verdict // if it is accepted
+	write   write          // under way
+	verdict dedupe.Verdict // if it is accepted, with the row that is written
 	alone   bool           // as a PutItem
 
 	conflicts int
@@ -65,7 +64,7 @@ const (
 
 // lanes sorts the operations by key. Those whose key cannot be are answered.
 func (c *call) lanes() []*lane {
-	all := make([]*lane, 0, len(c.ops))
+	all, room := make([]*lane, 0, len(c.ops)), make([]lane, len(c.ops))
 	var byKey map[dedupe.Key]*lane
 	if len(c.ops) > 1 {
 		byKey = make(map[dedupe.Key]*lane, len(c.ops))
@@ -80,7 +79,8 @@ func (c *call) lanes() []*lane {
 			l.todo = append(l.todo, i)
 			continue
 		}
-		l := &lane{key: op.Key, todo: []int{i}}
+		l := &room[i]
+		l.key, l.todo = op.Key, []int{i}
 		if row, ok := c.s.held.row(op.Key); ok {
 			l.row, l.known = row, guessed
 		} else if op.Kind == dedupe.OpClaim {
@@ -107,7 +107,7 @@ func (c *call) run(ctx context.Context, lanes []*lane) {
 				}
 				continue
 			}
-			switch c.plan(l) {
+			switch c.plan(l, dedupe.MillisOf(now)) {
 			case toWrite:
 				writes = append(writes, l)
 			case toRead:
@@ -142,7 +142,7 @@ const (
 
 // plan answers what can be answered from the lane's row and says what the
 // next operation needs.
-func (c *call) plan(l *lane) plan {
+func (c *call) plan(l *lane, now dedupe.Millis) plan {
 	for len(l.todo) > 0 {
 		if l.known == unknown {
 			return toRead
@@ -152,8 +152,8 @@ func (c *call) plan(l *lane) plan {
 			op.Result, op.ResultLost = nil, true
 		}
 		var changed bool
-		l.next, l.verdict = dedupe.Step(l.row, dedupe.MillisOf(time.Now()), op)
-		if l.write, changed = newWrite(l.key, &l.row, &l.next); changed {
+		_, l.verdict = dedupe.Step(l.row, now, op)
+		if l.write, changed = newWrite(l.key, &l.row, &l.verdict.Row); changed {
 			return toWrite
 		}
 		if l.known != seen {
@@ -174,7 +174,7 @@ func (c *call) answer(l *lane) {
 
 // accepted ends a write that was applied.
 func (c *call) accepted(l *lane) {
-	l.row, l.known = l.next, seen
+	l.row, l.known = l.verdict.Row, seen
 	c.answer(l)
 }
 

@@ -33,12 +33,12 @@
 //
 // A Store needs dynamodb:PartiQLInsert, dynamodb:PartiQLUpdate,
 // dynamodb:PutItem and dynamodb:BatchGetItem on the table (without the first
-// two with [Options.SingleItem]). A transaction needs the permissions of its
-// items: dynamodb:PutItem on the table for the record, and for the writes
+// two with [Options.SingleItem]); Check needs dynamodb:DescribeTable and
+// dynamodb:DescribeTimeToLive, Sweep needs dynamodb:Scan and
+// dynamodb:DeleteItem. A transaction has no action of its own: it needs
+// dynamodb:PutItem on the table for the record, and for the writes
 // dynamodb:PutItem, dynamodb:UpdateItem, dynamodb:DeleteItem or
-// dynamodb:ConditionCheckItem on theirs; there is no action of its own. Check
-// needs dynamodb:DescribeTable and dynamodb:DescribeTimeToLive, Sweep needs
-// dynamodb:Scan and dynamodb:DeleteItem.
+// dynamodb:ConditionCheckItem on theirs.
 //
 // # Cost
 //
@@ -56,6 +56,17 @@
 // A refused write costs like one that is accepted. A read takes a unit for
 // each 4 KB of the item, a write one for each KB. Completions of claims that
 // this Store did not make, or no longer remembers, take a read more.
+//
+// # Requests in flight
+//
+// A Store has [Options.InFlight] requests in flight at most, over all calls of
+// Apply; what comes above that waits in order. A quarter of the places is kept
+// for requests that extend or end claims, so that claims which hang, however
+// many, hold up no heartbeat and no completion. Those that hang themselves hold
+// up what comes behind them, until each gives its place back after
+// [Options.Timeout]: with the defaults three seconds, of a lease of thirty that
+// is extended every ten. The wait counts in the time that the caller gives to
+// Apply, not in Timeout.
 //
 // # Several regions
 //

@@ -9,11 +9,7 @@ import (
 // ItemOf and ParseRow are the stored form of rows, for its round-trip and
 // fuzz tests.
 func ItemOf(key dedupe.Key, r *dedupe.Row) map[string]types.AttributeValue {
-	item := make(map[string]types.AttributeValue)
-	for _, a := range attrsOf(key, r) {
-		item[a.name] = a.value
-	}
-	return item
+	return itemOf(key, r)
 }
 
 func ParseRow(key dedupe.Key, item map[string]types.AttributeValue) (dedupe.Row, error) {

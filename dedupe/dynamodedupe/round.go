@@ -81,8 +81,11 @@ func inParallel(n int, all []func()) {
 
 // put writes one lane.
 func (c *call) put(ctx context.Context, l *lane) {
-	ctx, cancel := context.WithTimeout(ctx, c.s.o.Timeout)
-	defer cancel()
+	ctx, end := c.begin(ctx, []*lane{l})
+	if ctx == nil {
+		return
+	}
+	defer end()
 	_, err := c.s.client.PutItem(ctx, l.write.put(c.s.table), quickly)
 	if err == nil {
 		c.accepted(l)
@@ -110,12 +113,15 @@ func conflictOnly(err error) bool {
 // execute writes a chunk in one request.
 func (c *call) execute(ctx context.Context, chunk []*lane) {
 	in := &dynamodb.BatchExecuteStatementInput{Statements: make([]types.BatchStatementRequest, len(chunk))}
-	quoted := quote(c.s.table)
+	statements := statements{table: quote(c.s.table)}
 	for i, l := range chunk {
-		in.Statements[i] = l.write.statement(quoted)
+		in.Statements[i] = statements.of(&l.write)
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.s.o.Timeout)
-	defer cancel()
+	ctx, end := c.begin(ctx, chunk)
+	if ctx == nil {
+		return
+	}
+	defer end()
 	out, err := c.s.client.BatchExecuteStatement(ctx, in, quickly)
 	if err == nil && len(out.Responses) != len(chunk) {
 		err = fmt.Errorf("%d answers to %d statements", len(out.Responses), len(chunk))
@@ -164,8 +170,11 @@ func (c *call) read(ctx context.Context, chunk []*lane) {
 		keys[i] = map[string]types.AttributeValue{attrKey: &types.AttributeValueMemberS{Value: string(l.key)}}
 		byKey[l.key] = l
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.s.o.Timeout)
-	defer cancel()
+	ctx, end := c.begin(ctx, chunk)
+	if ctx == nil {
+		return
+	}
+	defer end()
 	out, err := c.s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
 		RequestItems: map[string]types.KeysAndAttributes{c.s.table: {Keys: keys, ConsistentRead: aws.Bool(true)}},
 	}, quickly)

@@ -2,6 +2,7 @@ package dynamodedupe
 
 import (
 	"bytes"
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"unicode/utf8"
@@ -35,99 +36,136 @@ const (
 
 // rowVersion is the version of the attributes above. An item of another one
 // is an error of its key: what it means is not for this program to guess.
-const rowVersion = "1"
+const rowVersion = 1
 
-// attr is one attribute of an item.
-type attr struct {
-	name  string
-	value types.AttributeValue
+// attributeCount is how many there are.
+const attributeCount = 16
+
+// attributes names them all, in the order in which they are written.
+func attributes() [attributeCount]string {
+	return [...]string{
+		attrKey, attrVersion, attrState, attrOwner, attrFence, attrClaims, attrFailures, attrLeaseEnd, attrRetainEnd,
+		attrCreated, attrCompleted, attrLastError, attrFingerprint, attrResult, attrResultLost, attrTTL,
+	}
 }
 
-// attrsOf returns key's row as attributes, always in the same order. The row
-// exists.
-func attrsOf(key dedupe.Key, r *dedupe.Row) []attr {
-	a := make([]attr, 0, 16)
-	num := func(name string, n int64) {
-		a = append(a, attr{name, &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}})
+// valueOf returns what stands in that attribute of key's row. The row exists.
+func valueOf(name string, key dedupe.Key, r *dedupe.Row) value {
+	switch name {
+	case attrKey:
+		return text(string(key))
+	case attrVersion:
+		return number(rowVersion)
+	case attrState:
+		return text(r.State.String())
+	case attrOwner:
+		return value{kind: isHex, bytes: r.Owner[:]}
+	case attrFence:
+		return number(r.Fence)
+	case attrClaims:
+		return number(int64(r.Claims))
+	case attrFailures:
+		return number(int64(r.Failures))
+	case attrLeaseEnd:
+		return number(int64(r.LeaseEnd))
+	case attrRetainEnd:
+		return number(int64(r.RetainEnd))
+	case attrCreated:
+		return number(int64(r.Created))
+	case attrCompleted:
+		return number(int64(r.Completed)).unless(r.Completed == 0)
+	case attrLastError:
+		return text(r.LastError)
+	case attrFingerprint:
+		return text(r.Fingerprint)
+	case attrResult:
+		return value{kind: isBytes, bytes: r.Result}.unless(r.Result == nil)
+	case attrResultLost:
+		return value{kind: isTrue}.unless(!r.ResultLost)
+	case attrTTL:
+		e := r.Expiry()
+		return number((int64(e) + 999) / 1000).unless(e <= 0)
 	}
-	text := func(name, s string) {
-		switch {
-		case s == "":
-		case utf8.ValidString(s):
-			a = append(a, attr{name, &types.AttributeValueMemberS{Value: s}})
-		default: // the SDK would replace what is not UTF-8
-			a = append(a, attr{name, &types.AttributeValueMemberB{Value: []byte(s)}})
-		}
-	}
-	text(attrKey, string(key))
-	a = append(a, attr{attrVersion, &types.AttributeValueMemberN{Value: rowVersion}})
-	text(attrState, r.State.String())
-	text(attrOwner, r.Owner.String())
-	num(attrFence, r.Fence)
-	num(attrClaims, int64(r.Claims))
-	num(attrFailures, int64(r.Failures))
-	num(attrLeaseEnd, int64(r.LeaseEnd))
-	num(attrRetainEnd, int64(r.RetainEnd))
-	num(attrCreated, int64(r.Created))
-	if r.Completed != 0 {
-		num(attrCompleted, int64(r.Completed))
-	}
-	text(attrLastError, r.LastError)
-	text(attrFingerprint, r.Fingerprint)
-	if r.Result != nil {
-		a = append(a, attr{attrResult, &types.AttributeValueMemberB{Value: r.Result}})
-	}
-	if r.ResultLost {
-		a = append(a, attr{attrResultLost, &types.AttributeValueMemberBOOL{Value: true}})
-	}
-	if e := r.Expiry(); e > 0 {
-		num(attrTTL, (int64(e)+999)/1000)
-	}
-	return a
+	panic("dynamodedupe: no attribute " + name)
 }
 
-// difference returns the attributes of next that are new or other than in
-// prev, and the names of those that next does not have.
-func difference(prev, next []attr) (set []attr, remove []string) {
-	for _, n := range next {
-		if p := find(prev, n.name); p == nil || !equalValues(p, n.value) {
-			set = append(set, n)
-		}
-	}
-	for _, p := range prev {
-		if find(next, p.name) == nil {
-			remove = append(remove, p.name)
-		}
-	}
-	return set, remove
+// value is what stands in an attribute: comparable at no cost, and a value of
+// the SDK's only where it is sent. The zero value says that the attribute is
+// absent.
+type value struct {
+	kind   kind
+	number int64
+	text   string
+	bytes  []byte
 }
 
-func find(attrs []attr, name string) types.AttributeValue {
-	for i := range attrs {
-		if attrs[i].name == name {
-			return attrs[i].value
-		}
+type kind uint8
+
+const (
+	isAbsent kind = iota
+	isNumber
+	isText
+	isHex   // a string: bytes in hexadecimal
+	isBytes // binary
+	isTrue
+)
+
+func number(n int64) value { return value{kind: isNumber, number: n} }
+
+// text is absent when it is empty, and binary when it is not UTF-8: the SDK
+// would replace what is not.
+func text(s string) value {
+	switch {
+	case s == "":
+		return value{}
+	case !utf8.ValidString(s):
+		return value{kind: isBytes, bytes: []byte(s)}
 	}
-	return nil
+	return value{kind: isText, text: s}
 }
 
-// equalValues compares values of the types that attrsOf makes.
-func equalValues(a, b types.AttributeValue) bool {
-	switch a := a.(type) {
-	case *types.AttributeValueMemberS:
-		b, ok := b.(*types.AttributeValueMemberS)
-		return ok && a.Value == b.Value
-	case *types.AttributeValueMemberN:
-		b, ok := b.(*types.AttributeValueMemberN)
-		return ok && a.Value == b.Value
-	case *types.AttributeValueMemberB:
-		b, ok := b.(*types.AttributeValueMemberB)
-		return ok && bytes.Equal(a.Value, b.Value)
-	case *types.AttributeValueMemberBOOL:
-		b, ok := b.(*types.AttributeValueMemberBOOL)
-		return ok && a.Value == b.Value
+func (v value) unless(absent bool) value {
+	if absent {
+		return value{}
 	}
-	return false
+	return v
+}
+
+func (v value) equals(w value) bool {
+	return v.kind == w.kind && v.number == w.number && v.text == w.text && bytes.Equal(v.bytes, w.bytes)
+}
+
+// made keeps, for each place in a statement, the value that stood there last as
+// one of the SDK's: rows that are written together mostly differ in key and
+// owner only.
+type made [attributeCount]struct {
+	from value
+	is   types.AttributeValue
+}
+
+// value returns v, which is not absent, for place i.
+func (m *made) value(i int, v value) types.AttributeValue {
+	if last := &m[i]; last.is == nil || !last.from.equals(v) {
+		last.from, last.is = v, v.make()
+	}
+	return m[i].is
+}
+
+func (v value) make() types.AttributeValue {
+	switch v.kind {
+	case isNumber:
+		return &types.AttributeValueMemberN{Value: strconv.FormatInt(v.number, 10)}
+	case isText:
+		return &types.AttributeValueMemberS{Value: v.text}
+	case isHex:
+		return &types.AttributeValueMemberS{Value: hex.EncodeToString(v.bytes)}
+	case isBytes:
+		return &types.AttributeValueMemberB{Value: v.bytes}
+	case isTrue:
+		return &types.AttributeValueMemberBOOL{Value: true}
+	case isAbsent:
+	}
+	panic("dynamodedupe: an absent value")
 }
 
 // parseRow reads the item of key. No item is no row. Attributes that it does
@@ -138,8 +176,8 @@ func parseRow(key dedupe.Key, item map[string]types.AttributeValue) (dedupe.Row,
 		return dedupe.Row{}, nil
 	}
 	in := reader{item: item}
-	if v := in.numText(attrVersion, true); in.bad == "" && v != rowVersion {
-		in.fail("written in version %q, this program reads %s", v, rowVersion)
+	if v := in.numText(attrVersion, true); in.bad == "" && v != strconv.Itoa(rowVersion) {
+		in.fail("written in version %q, this program reads %d", v, rowVersion)
 	}
 	if got := in.text(attrKey, true); in.bad == "" && got != string(key) {
 		in.fail("it is of key %q", got)

@@ -37,6 +37,14 @@ type Options struct {
 	// Timeout bounds one request together with the SDK's retries of it, of a
 	// transaction one try.
 	// Defaults to 3 seconds.
+	// InFlight is how many requests all calls of Apply together have in
+	// flight at most; others wait. A quarter of them, rounded down, is kept
+	// for requests that extend or end claims. Defaults to 8.
+	InFlight int
+
+	// Timeout bounds one request together with the SDK's retries of it, once
+	// it is in flight. When as many requests hang as there may be, the others
+	// wait for this long: keep it well below the lease. Defaults to 3 seconds.
 	Timeout time.Duration
 
 	// MaxResult is the largest result in bytes that is kept; a completion
@@ -47,6 +55,7 @@ type Options struct {
 
 const (
 	defaultConcurrency = 4
+	defaultInFlight    = 8
 	defaultTimeout     = 3 * time.Second
 	defaultMaxResult   = 350 << 10
 	highestMaxResult   = 390 << 10
@@ -59,6 +68,7 @@ type Store struct {
 	client Client
 	table  string
 	o      Options
+	places places
 	held   held
 }
 
@@ -79,11 +89,14 @@ func New(client Client, table string, opts ...Options) *Store {
 		panic("dynamodedupe: New needs the name of a table")
 	case len(opts) > 1:
 		panic("dynamodedupe: New takes one Options")
-	case o.Concurrency < 0 || o.Timeout < 0 || o.MaxResult < 0 || o.MaxResult > highestMaxResult:
+	case o.Concurrency < 0 || o.InFlight < 0 || o.Timeout < 0 || o.MaxResult < 0 || o.MaxResult > highestMaxResult:
 		panic("dynamodedupe: New: an option is out of range")
 	}
 	if o.Concurrency == 0 {
 		o.Concurrency = defaultConcurrency
+	}
+	if o.InFlight == 0 {
+		o.InFlight = defaultInFlight
 	}
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
@@ -91,7 +104,7 @@ func New(client Client, table string, opts ...Options) *Store {
 	if o.MaxResult == 0 {
 		o.MaxResult = defaultMaxResult
 	}
-	return &Store{client: client, table: table, o: o}
+	return &Store{client: client, table: table, o: o, places: newPlaces(o.InFlight)}
 }
 
 // Apply applies ops as [dedupe.Store] says. Operations on different keys

@@ -1,9 +1,11 @@
 package dynamodedupe_test
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -48,5 +50,35 @@ func TestHTTPClientKeepsConnections(t *testing.T) {
 	}
 	if n := conns.Load(); n > 2 {
 		t.Errorf("%d connections, want one or two", n)
+	}
+}
+
+// A request body goes out whole, be its length known or not, and one that is
+// shorter than announced is an error.
+func TestHTTPClientBodies(t *testing.T) {
+	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		_, _ = w.Write(b)
+	}))
+	defer ts.Close()
+	body := strings.Repeat("0123456789", 10_000)
+	for length, fails := range map[int]bool{len(body): false, -1: false, len(body) + 1: true} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, ts.URL, io.NopCloser(strings.NewReader(body)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.ContentLength = int64(length)
+		resp, err := dynamodedupe.HTTPClient().Do(req)
+		if (err != nil) != fails {
+			t.Errorf("length %d: error %v, want one: %t", length, err, fails)
+		}
+		if err != nil {
+			continue
+		}
+		got, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if string(got) != body {
+			t.Errorf("length %d: %d bytes came back, %v, want those that were sent", length, len(got), err)
+		}
 	}
 }

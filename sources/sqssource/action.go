@@ -43,7 +43,7 @@ const (
 	actionTimeout = 10 * time.Second     // of one request, the SDK's retries included
 	actionBackoff = 100 * time.Millisecond
 	mostBackoff   = 5 * time.Second
-	mostFlying    = 16 // requests of one kind
+	mostFlying    = mostReceivers // requests of one kind
 )
 
 // outbox gathers the actions of one kind into batch requests: of ten, or of
@@ -56,11 +56,15 @@ type outbox struct {
 	pending []*action
 	flying  int
 	timer   *time.Timer
+	timed   *action        // whose wait the timer ends
+	batches chan []*action // to senders that have nothing to do
 }
 
 // add puts an action into the outbox.
 func (b *outbox) add(a *action) {
-	a.added = time.Now()
+	if a.added.IsZero() { // else a.after counts from its first time
+		a.added = time.Now()
+	}
 	b.pending = append(b.pending, a)
 	b.pump()
 }
@@ -70,24 +74,20 @@ func (b *outbox) pump() {
 	for len(b.pending) > 0 && b.flying < mostFlying {
 		wait := actionLinger - time.Since(b.pending[0].added)
 		if len(b.pending) < mostMessages && wait > 0 && !b.r.quiet() {
-			if b.timer == nil {
-				b.timer = time.AfterFunc(wait, b.late)
-			} else {
-				b.timer.Reset(wait)
-			}
+			b.wake(wait)
 			return
 		}
 		n := min(len(b.pending), mostMessages)
 		batch := make([]*action, 0, n)
 		for _, a := range b.pending[:n] {
-			if a.m.wire { // after the heartbeat under way, which could undo it
+			switch {
+			case b.r.here[a.m.id] != a.m: // it came again, as a new delivery
+				continue
+			case a.m.wire: // after the heartbeat under way, which could undo it
 				a.m.then = a
 				continue
 			}
 			a.handle, a.m.wire = a.m.handle, true
-			if a.after == 0 && !a.m.finished {
-				a.m.leaving = a
-			}
 			batch = append(batch, a)
 		}
 		rest := copy(b.pending, b.pending[n:])
@@ -97,14 +97,47 @@ func (b *outbox) pump() {
 			continue
 		}
 		b.flying++
-		b.r.wires.Go(func() { b.send(batch) })
+		select {
+		case b.batches <- batch:
+		default:
+			b.r.wires.Go(func() { b.sender(batch) })
+		}
 	}
+}
+
+// wake sees to it that pump is called when the first of those that wait has
+// waited enough.
+func (b *outbox) wake(wait time.Duration) {
+	switch {
+	case b.timed == b.pending[0]:
+		return
+	case b.timer == nil:
+		b.timer = time.AfterFunc(wait, b.late)
+	default:
+		b.timer.Reset(wait)
+	}
+	b.timed = b.pending[0]
 }
 
 func (b *outbox) late() {
 	b.r.mu.Lock()
 	defer b.r.unlock()
+	b.timed = nil
 	b.pump()
+}
+
+// sender makes one request after another, until no more can be made. To a new
+// goroutine for each the growth of its stack would cost as much as a tenth of
+// the request.
+func (b *outbox) sender(batch []*action) {
+	for {
+		b.send(batch)
+		select {
+		case batch = <-b.batches:
+		case <-b.r.wireCtx.Done():
+			return
+		}
+	}
 }
 
 // send makes one request and acts on its answer, entry by entry.
@@ -121,7 +154,7 @@ func (b *outbox) send(batch []*action) {
 	r.mu.Lock()
 	b.flying--
 	for i, a := range batch {
-		a.m.wire, a.m.leaving = false, nil
+		a.m.wire = false
 		switch {
 		case r.here[a.m.id] != a.m: // it came again, as a new delivery
 		case err == nil && a.handle != a.m.handle: // it came again meanwhile
@@ -163,9 +196,13 @@ func (b *outbox) retry(again []*action) {
 
 // act ends a message's stay. r.mu is held.
 func (r *run) act(a *action) {
+	if !a.m.finished && (a.after == 0 || r.fifo) {
+		a.m.leaving = a
+	}
 	switch {
 	case r.closed:
 		r.gone(a.m, unsettled)
+	case r.here[a.m.id] != a.m: // it came again, as a new delivery
 	case a.m.finished:
 		r.deletes.add(a)
 	default:
@@ -177,11 +214,14 @@ func (r *run) act(a *action) {
 // is done is remembered, so that the message is deleted when it comes again.
 func (r *run) tooLate(a *action, err error) {
 	if !a.m.finished {
-		r.gone(a.m, a.as) // it is visible, as it was to be
+		if r.wireCtx.Err() != nil {
+			a.as = unsettled
+		} // else it is visible, as it was to be
+		r.gone(a.m, a.as)
 		return
 	}
 	r.finished.add(a.m.id)
-	r.tell(consumer.DeleteFailed{Record: &a.m.rec, Err: err})
+	r.tell(consumer.DeleteFailed{Record: a.m.rec, Err: err})
 	r.gone(a.m, unsettled)
 }
 
@@ -200,12 +240,14 @@ func (r *run) deleteBatch(ctx context.Context, batch []*action) ([]types.BatchRe
 func (r *run) returnBatch(ctx context.Context, batch []*action) ([]types.BatchResultErrorEntry, error) {
 	now := time.Now()
 	entries := make([]types.ChangeMessageVisibilityBatchRequestEntry, len(batch))
+	r.mu.Lock()
 	for i, a := range batch {
 		after := max(a.after-now.Sub(a.added), 0)
 		entries[i] = types.ChangeMessageVisibilityBatchRequestEntry{
 			Id: entryID(i), ReceiptHandle: &a.handle, VisibilityTimeout: a.m.seconds(now, after),
 		}
 	}
+	r.unlock()
 	return r.changeVisibility(ctx, entries)
 }
 

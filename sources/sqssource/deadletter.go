@@ -39,7 +39,7 @@ func (r *run) hopeless(err error) bool {
 }
 
 // bury moves a message to the dead-letter queue and reports whether it did;
-// else it is given back, with its group. A copy that is sent twice has the same
+// else it is treated as one that may still succeed. A copy that is sent twice has the same
 // identity: that of the message it was.
 func (r *run) bury(m *message, why error) bool {
 	var err error
@@ -52,7 +52,7 @@ func (r *run) bury(m *message, why error) bool {
 		}
 	}
 	if r.observer != nil {
-		r.observer.Observe(r.ctx, consumer.DeadLettered{Record: &m.rec, Queue: r.deadLetters, Reason: why, Err: err})
+		r.observer.Observe(r.ctx, consumer.DeadLettered{Record: m.rec, Queue: r.deadLetters, Reason: why, Err: err})
 	}
 	r.mu.Lock()
 	defer r.unlock()
@@ -65,7 +65,7 @@ func (r *run) bury(m *message, why error) bool {
 		return true
 	}
 	if g := m.group; g != nil && r.fifo {
-		r.disband(g)
+		r.holdGroup(g)
 	} else {
 		r.giveBack(m, why)
 	}

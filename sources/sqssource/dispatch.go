@@ -40,7 +40,10 @@ func (r *run) process(ms []*message) {
 	r.mu.Lock()
 	r.running += len(ms)
 	for i, m := range ms {
-		recs[i], m.tried = &m.rec, now
+		if !m.tried.IsZero() {
+			r.renew(m)
+		}
+		recs[i], m.tried = m.rec, now
 	}
 	r.unlock()
 	for rec, err := range r.batch.Process(r.work, recs) {
@@ -49,7 +52,7 @@ func (r *run) process(ms []*message) {
 		m.ctx = nil
 		r.running--
 		free := 0
-		if storeError(err) && !m.lost && !r.stopping {
+		if storeError(err) && !m.lost && !r.stopping && (m.held || !r.fifo) {
 			r.hold(m, err)
 		} else {
 			free = r.outcome(m, err)
@@ -57,6 +60,13 @@ func (r *run) process(ms []*message) {
 		r.unlock()
 		r.seat.put(free)
 	}
+}
+
+// renew makes m a new record for another try. r.mu is held.
+func (r *run) renew(m *message) {
+	delete(r.byRec, m.rec)
+	m.ran, m.rec = false, m.record(r.arn, r.fifo)
+	r.byRec[m.rec] = m
 }
 
 // handle runs the poller's handler with what the poller has to know of it.
@@ -122,6 +132,6 @@ func (r *run) release(m *message) {
 // giveBack returns a failed message to the queue. r.mu is held.
 func (r *run) giveBack(m *message, err error) {
 	after := r.delay(m, err)
-	r.tell(consumer.Returned{Record: &m.rec, After: after, Err: err})
+	r.tell(consumer.Returned{Record: m.rec, After: after, Err: err})
 	r.act(&action{m: m, as: failed, after: after})
 }

@@ -42,9 +42,10 @@
 // The messages of a group of a FIFO queue run one after another. After a
 // failure the group waits in the process for the failed message's turn, or,
 // where that takes more than ten seconds, goes back to the queue as a whole.
-// A message that failed on the last of its receives is moved to the
-// dead-letter queue by the poller: the messages behind it have been received
-// as often, and giving them back would move them there as well.
+// A message that has failed maxReceiveCount times is moved to the dead-letter
+// queue by the poller, and one on the last of its receives is not given back:
+// the messages behind it have been received as often, and SQS would move them
+// there as well.
 //
 // On a standard queue a message group is a tenant (fair queues):
 // [Options.TenantLimit] bounds how many of its messages run at once.

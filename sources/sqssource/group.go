@@ -1,10 +1,12 @@
 package sqssource
 
 import (
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/onlyonce-go/onlyonce/consumer"
+	"github.com/onlyonce-go/onlyonce/dedupe"
 )
 
 // group is a message group of which messages are in this process: of a FIFO
@@ -19,9 +21,14 @@ type group struct {
 	fresh   bool       // made by the receive that is being started
 }
 
-// longestHold is how long a failed message of a FIFO queue is waited for in
-// this process. A longer wait gives its group back.
-const longestHold = 10 * time.Second
+const (
+	// longestHold is how long a failed message of a FIFO queue is waited for
+	// in this process. A longer wait gives its group back.
+	longestHold = 10 * time.Second
+
+	// leastHold keeps a handler from spinning that always asks for no wait.
+	leastHold = 100 * time.Millisecond
+)
 
 // admit sorts newly received messages by group and returns those that start
 // now, and how many slots they take. r.mu is held.
@@ -74,16 +81,18 @@ func (r *run) groupOutcome(g *group, m *message, err error) int {
 	switch {
 	case err == nil:
 		r.settle(m, nil)
-	case notStarted(err):
+	case notStarted(err), g.failed != nil && inOrder(g.failed, m) < 0:
 		g.waiting = append(g.waiting, m)
-	default:
+	default: // several may fail without a run; the first decides
+		if g.failed != nil {
+			g.waiting = append(g.waiting, g.failed)
+		}
 		g.failed, g.err = m, err
 	}
 	if g.running > 0 {
 		return 0
 	}
-	r.turn(g)
-	return 1
+	return r.turn(g)
 }
 
 // nextOfTenant starts the tenant's next message, in the slot of the one that
@@ -109,43 +118,55 @@ func (r *run) nextOfTenant(g *group) int {
 	return 1
 }
 
-// turn decides how a group of a FIFO queue goes on whose turn has ended.
-// r.mu is held.
-func (r *run) turn(g *group) {
+// turn decides how a group of a FIFO queue goes on whose turn has ended, and
+// returns how many slots are free with it. r.mu is held.
+func (r *run) turn(g *group) int {
 	r.dropLost(g)
 	m := g.failed
 	switch {
 	case m == nil && len(g.waiting) == 0:
 		delete(r.groups, g.id)
-	case r.stopping:
-		r.disband(g)
-	case m == nil:
-		r.works.Go(func() { r.goOn(g, 0) })
-	case r.hopeless(g.err) || r.lastTry(m):
+	case m != nil && (r.hopeless(g.err) || r.lastTry(m, g.err)):
 		r.works.Go(func() {
 			if r.bury(m, g.err) {
 				r.goOn(g, 0)
 			}
 		})
+	case r.stopping:
+		r.disband(g)
+	case m == nil:
+		r.works.Go(func() { r.goOn(g, 0) })
+	case storeError(g.err) && !m.lost: // its turn goes on, with it alone, when the store is back
+		g.failed, g.running = nil, 1
+		r.hold(m, g.err)
+		return 0
 	default:
-		after := r.delay(m, g.err)
-		if after > longestHold && !r.lastReceive(m) {
-			r.disband(g)
-			return
-		}
-		r.tell(consumer.Returned{Record: &m.rec, After: after, Err: g.err})
-		g.waiting = append(g.waiting, m)
-		g.failed = nil
-		m.failed, m.due = true, time.Now().Add(after)
-		m.failures++
-		r.works.Go(func() { r.goOn(g, after) })
+		r.holdGroup(g)
 	}
+	return 1
+}
+
+// holdGroup lets a group wait for its failed message's next turn, or gives it back.
+// r.mu is held.
+func (r *run) holdGroup(g *group) {
+	m := g.failed
+	after := r.delay(m, g.err)
+	if r.stopping || after > longestHold && !r.lastReceive(m) {
+		r.disband(g)
+		return
+	}
+	r.tell(consumer.Returned{Record: m.rec, After: after, Err: g.err})
+	g.waiting = append(g.waiting, m)
+	g.failed = nil
+	m.failed, m.due = true, time.Now().Add(after)
+	m.failures++
+	r.works.Go(func() { r.goOn(g, max(after, leastHold)) })
 }
 
 // goOn begins the group's next turn after some time.
 func (r *run) goOn(g *group, after time.Duration) {
 	pause(r.ctx, after)
-	n := r.seat.take(r.ctx, 1)
+	n := r.seat.insist(r.ctx)
 	r.mu.Lock()
 	r.dropLost(g)
 	if n == 0 || r.stopping || len(g.waiting) == 0 {
@@ -155,9 +176,6 @@ func (r *run) goOn(g *group, after time.Duration) {
 		return
 	}
 	ms := g.waiting
-	for _, m := range ms {
-		m.ran = false
-	}
 	slices.SortStableFunc(ms, inOrder)
 	g.waiting, g.running = nil, len(ms)
 	r.unlock()
@@ -202,10 +220,17 @@ func (r *run) lastReceive(m *message) bool {
 	return r.deadLetters != "" && r.maxReceives > 0 && m.attempt >= r.maxReceives
 }
 
-// lastTry reports whether m has had its tries. On a FIFO queue the poller
-// then moves it to the dead-letter queue by itself: giving it back would take
-// those behind it there as well, which have been received as often and were
-// never run.
-func (r *run) lastTry(m *message) bool {
-	return r.lastReceive(m) && r.failures(m) >= r.maxReceives
+// lastTry reports whether m has failed as often as its queue allows. On a FIFO
+// queue the poller then moves it to the dead-letter queue by itself: held in
+// the process it is not received again, and giving it back would take those
+// behind it there as well, which have been received as often and were never
+// run. That the store is down or another worker has the message is no try.
+func (r *run) lastTry(m *message, err error) bool {
+	switch {
+	case r.deadLetters == "", r.maxReceives == 0, storeError(err), errors.Is(err, dedupe.ErrInProgress):
+		return false
+	case m.ran: // the guard's count, or since it came
+		return m.failures+1 >= r.maxReceives
+	}
+	return m.attempt+m.failures >= r.maxReceives
 }

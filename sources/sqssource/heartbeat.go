@@ -188,7 +188,7 @@ func (r *run) loseVisibility(m *message, why error) {
 	if m.ctx != nil {
 		dedupe.EndHandler(m.ctx, ErrVisibilityLost)
 	}
-	r.tell(consumer.VisibilityLost{Record: &m.rec, Err: why})
+	r.tell(consumer.VisibilityLost{Record: m.rec, Err: why})
 }
 
 // beats is a heap of messages by their next heartbeat.

@@ -15,8 +15,8 @@ import (
 // message is a message that is in this process. Its fields are guarded by
 // run.mu, but for rec and raw, which are its handler's while it runs.
 type message struct {
-	rec  consumer.Record
-	raw  types.Message
+	rec  *consumer.Record // made anew for each turn: decoders and handlers change it
+	raw  *types.Message
 	id   string // MessageId
 	size int
 
@@ -37,47 +37,59 @@ type message struct {
 	held     bool            // the store gave no answer for it yet
 	tried    time.Time       // when it was last given to the batch processor
 	finished bool            // its work is done: only the delete is left
+	left     bool            // it is not in this process any more
 
 	wire    bool    // a heartbeat or its action is on the way to SQS
 	then    *action // waits for the heartbeat under way
-	leaving *action // on the way, and makes it visible at once
+	leaving *action // its return; when it comes again before the answer to that, it is a new delivery
 	group   *group
 }
 
 // newMessage reads what SQS delivered. queue is the queue's ARN.
-func newMessage(raw types.Message, queue string, ordered bool) *message {
-	body := aws.ToString(raw.Body)
+func newMessage(raw *types.Message, queue string, ordered bool) *message {
 	m := &message{raw: raw, id: aws.ToString(raw.MessageId), handle: aws.ToString(raw.ReceiptHandle), place: -1}
-	attr := func(name types.MessageSystemAttributeName) string { return raw.Attributes[string(name)] }
-	m.attempt, _ = strconv.Atoi(attr(types.MessageSystemAttributeNameApproximateReceiveCount))
-	m.rec = consumer.Record{
-		ID: m.id, MessageID: m.id, Source: queue, Ordered: ordered, Attempt: m.attempt,
-		Group: attr(types.MessageSystemAttributeNameMessageGroupId), Body: []byte(body), Raw: raw,
-	}
-	if ms, err := strconv.ParseInt(attr(types.MessageSystemAttributeNameSentTimestamp), 10, 64); err == nil {
-		m.rec.Time = time.UnixMilli(ms)
-	}
-	m.size = len(body)
+	m.attempt, _ = strconv.Atoi(m.attr(types.MessageSystemAttributeNameApproximateReceiveCount))
+	m.size = len(aws.ToString(raw.Body))
 	for name, v := range raw.MessageAttributes {
 		m.size += len(name) + len(aws.ToString(v.StringValue)) + len(v.BinaryValue)
+	}
+	m.rec = m.record(queue, ordered)
+	return m
+}
+
+// attr returns a system attribute.
+func (m *message) attr(name types.MessageSystemAttributeName) string {
+	return m.raw.Attributes[string(name)]
+}
+
+// record returns a new record of the message, as SQS delivered it.
+func (m *message) record(queue string, ordered bool) *consumer.Record {
+	rec := &consumer.Record{
+		ID: m.id, MessageID: m.id, Source: queue, Ordered: ordered, Attempt: m.attempt,
+		Group: m.attr(types.MessageSystemAttributeNameMessageGroupId), Body: []byte(aws.ToString(m.raw.Body)), Raw: *m.raw,
+	}
+	if ms, err := strconv.ParseInt(m.attr(types.MessageSystemAttributeNameSentTimestamp), 10, 64); err == nil {
+		rec.Time = time.UnixMilli(ms)
+	}
+	for name, v := range m.raw.MessageAttributes {
 		if v.StringValue == nil {
 			continue
 		}
-		if m.rec.Attributes == nil {
-			m.rec.Attributes = make(map[string]string, len(raw.MessageAttributes))
+		if rec.Attributes == nil {
+			rec.Attributes = make(map[string]string, len(m.raw.MessageAttributes))
 		}
-		m.rec.Attributes[name] = *v.StringValue
+		rec.Attributes[name] = *v.StringValue
 	}
-	if id := m.rec.Attributes[attrMessageID]; id != "" {
-		m.rec.ID = id
+	if id := rec.Attributes[attrMessageID]; id != "" {
+		rec.ID = id
 	}
-	return m
+	return rec
 }
 
 // sequence is the message's place in its FIFO queue: a number of up to 20
 // digits (Amazon SQS, key terms of FIFO queues).
 func (m *message) sequence() string {
-	return m.raw.Attributes[string(types.MessageSystemAttributeNameSequenceNumber)]
+	return m.attr(types.MessageSystemAttributeNameSequenceNumber)
 }
 
 // inOrder compares the places of two messages in their queue.

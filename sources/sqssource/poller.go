@@ -177,8 +177,8 @@ func newRun(ctx context.Context, p *Poller) *run {
 	}
 	r.observer = consumer.Contained(r.observer)
 	r.cond.L = &r.mu
-	r.deletes = outbox{r: r, op: "DeleteMessageBatch", request: r.deleteBatch}
-	r.returns = outbox{r: r, op: "ChangeMessageVisibilityBatch", request: r.returnBatch}
+	r.deletes = outbox{r: r, op: "DeleteMessageBatch", request: r.deleteBatch, batches: make(chan []*action)}
+	r.returns = outbox{r: r, op: "ChangeMessageVisibilityBatch", request: r.returnBatch, batches: make(chan []*action)}
 	r.recv.likely = 1
 	r.recv.most = min((p.o.Concurrency+mostMessages-1)/mostMessages, mostReceivers)
 	detached := context.WithoutCancel(ctx)

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	mostReceivers  = 32
+	mostReceivers  = 16
 	receiveBackoff = 250 * time.Millisecond
 	mostPause      = 30 * time.Second
 	sharedWait     = time.Second // the least for a long poll
@@ -23,6 +23,8 @@ const (
 // while the queue is empty, more while they come back full. Guarded by run.mu.
 type receivers struct {
 	alive  int
+	trying int       // of them, those that do not wait for room or slots
+	tried  time.Time // when the latest of those ended
 	most   int
 	asked  int       // messages that they asked for
 	likely int       // messages that a receive will bring: on shared slots it asks for no more
@@ -46,6 +48,8 @@ func (r *run) receiver() {
 		}
 		n := r.seat.take(r.ctx, want)
 		r.mu.Lock()
+		r.failing = r.failingSince()
+		r.recv.trying++
 		r.recv.asked -= want - n
 		if n == 0 { // the run stops
 			r.recv.alive--
@@ -69,6 +73,10 @@ func (r *run) receiver() {
 		} else {
 			r.start(msgs, n)
 		}
+		r.mu.Lock()
+		r.recv.trying--
+		r.recv.tried = time.Now()
+		r.unlock()
 		if !goOn {
 			return
 		}
@@ -90,10 +98,13 @@ func (r *run) room() int {
 		if here == 0 {
 			n = max(n, 1)
 		}
-		if r.outage.total {
+		switch {
+		case r.outage.total:
 			n = min(n, 1)
-		} else if r.seat.shared() {
+		case r.seat.shared():
 			n = min(n, r.recv.likely)
+		case n < mostMessages && r.recv.asked > 0:
+			n = 0 // a small receive costs as much as a full one, and others are under way
 		}
 		if n > 0 && (!r.outage.total || r.outage.holding == 0) {
 			r.recv.asked += n
@@ -166,13 +177,14 @@ func (r *run) receive(n int, wait time.Duration) ([]*message, error) {
 
 // take makes messages of what SQS delivered, and returns those that are new
 // here. Of one that is here already only the receipt handle counts: older
-// ones may be of no use any more.
+// ones may be of no use any more. One that was on its way back is new: of a
+// FIFO queue in any case, since what is new behind it must not run before it.
 func (r *run) take(raw []types.Message, now time.Time) []*message {
 	r.mu.Lock()
 	defer r.unlock()
 	fresh := make([]*message, 0, len(raw))
 	for i := range raw {
-		m := newMessage(raw[i], r.arn, r.fifo)
+		m := newMessage(&raw[i], r.arn, r.fifo)
 		r.report.Received++
 		known := r.here[m.id]
 		if known != nil && known.leaving != nil { // its return was quicker than the answer to it
@@ -183,11 +195,11 @@ func (r *run) take(raw []types.Message, now time.Time) []*message {
 			known.handle, known.attempt, known.lost = m.handle, m.attempt, false
 			r.keep(known, now)
 			r.report.Duplicates++
-			r.tell(consumer.Redelivered{Record: &m.rec})
+			r.tell(consumer.Redelivered{Record: m.rec})
 			continue
 		}
 		r.here[m.id] = m
-		r.byRec[&m.rec] = m
+		r.byRec[m.rec] = m
 		r.bytes += m.size
 		m.came = now
 		r.keep(m, now)
@@ -203,12 +215,13 @@ func (r *run) take(raw []types.Message, now time.Time) []*message {
 
 // gone ends m's stay in this process, counted as one ending. r.mu is held.
 func (r *run) gone(m *message, as ending) {
-	if r.here[m.id] != m {
+	if m.left {
 		return
 	}
+	m.left = true
 	r.stopBeats(m)
 	delete(r.here, m.id)
-	delete(r.byRec, &m.rec)
+	delete(r.byRec, m.rec)
 	r.bytes -= m.size
 	r.report.count(as)
 	r.cond.Broadcast()
@@ -239,6 +252,15 @@ func (r *run) receiveFailed(err error) bool {
 	r.unlock()
 	pause(r.ctx, wait)
 	return true
+}
+
+// failingSince returns since when receives fail, zero also when none has been
+// tried for a while, for want of room or slots. r.mu is held.
+func (r *run) failingSince() time.Time {
+	if r.ready && r.recv.trying == 0 && time.Since(r.recv.tried) > mostPause {
+		return time.Time{}
+	}
+	return r.failing
 }
 
 // fails notes that a request to the queue failed. r.mu is held.

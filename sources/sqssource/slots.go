@@ -17,7 +17,7 @@ const linger = 3 * time.Millisecond
 type Slots struct {
 	mu      sync.Mutex
 	total   int
-	free    int
+	free    int    // negative after insist
 	alone   bool   // made for one poller
 	waiting []*ask // in the order in which they came
 }
@@ -81,6 +81,23 @@ func (t *seat) take(ctx context.Context, most int) int {
 	}
 	s.grant()
 	return 0
+}
+
+// insist takes a slot for what is in this process already. It must not wait
+// for a long poll that holds all slots for what may never come: a poller that
+// has its slots for itself takes one too many then, since its batches bound
+// the handlers as well. It returns 0 when ctx ended first.
+func (t *seat) insist(ctx context.Context) int {
+	s := t.s
+	s.mu.Lock()
+	if !s.alone { // for others, with whom long polls are short
+		s.mu.Unlock()
+		return t.take(ctx, 1)
+	}
+	defer s.mu.Unlock()
+	s.free--
+	t.held++
+	return 1
 }
 
 // put gives n slots back.

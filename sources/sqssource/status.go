@@ -13,7 +13,7 @@ type Status struct {
 	Bytes     int // of their bodies and attributes
 
 	LastReceive  time.Time // when a receive was last answered; zero before the first
-	FailingSince time.Time // of requests to the queue, since the last that succeeded; zero while they do
+	FailingSince time.Time // of requests to the queue, since the last that succeeded; zero while they do, or wait for slots
 	Oldest       time.Time // when the oldest of the messages that are here came; zero without any
 	PausedUntil  time.Time // receiving waits until then for the store; zero when it does not
 }
@@ -30,7 +30,8 @@ func (p *Poller) Status() Status {
 	defer r.unlock()
 	s := Status{
 		Running: r.ready, Stopping: r.stopping, Report: r.report,
-		InProcess: len(r.here), Handling: r.running, Bytes: r.bytes, LastReceive: r.recv.last, FailingSince: r.failing,
+		InProcess: len(r.here), Handling: r.running, Bytes: r.bytes, LastReceive: r.recv.last,
+		FailingSince: r.failingSince(),
 	}
 	if r.outage.total {
 		s.PausedUntil = r.outage.until

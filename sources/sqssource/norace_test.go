@@ -1,0 +1,5 @@
+//go:build !race
+
+package sqssource_test
+
+const usualSchedules = 200
