@@ -119,7 +119,7 @@ func (r *run) room() int {
 func (r *run) adapt(n, got int) bool {
 	r.recv.last, r.recv.misses, r.failing = time.Now(), 0, time.Time{}
 	if got == n {
-		r.recv.likely = min(2*r.recv.likely, mostMessages)
+		r.recv.likely = min(max(r.recv.likely, 2*n), mostMessages)
 	} else {
 		r.recv.likely = max(got, 1)
 	}
