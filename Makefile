@@ -85,6 +85,12 @@ check-deploy: ## Check the Dockerfile, the manifest and the policy of deploy/ (n
 bench: $(BIN)/benchstat ## Run the benchmarks COUNT (6) times into dist/bench.txt; BASE=FILE compares with an earlier run
 	@scripts/bench.sh
 
+.PHONY: bench-poller
+bench-poller: ## Measure pollers side by side on a load server, ten minutes, into dist/bench-poller.txt (POLLERFLAGS=--help)
+	@mkdir -p dist
+	@go -C bench build -o $(CURDIR)/dist/bench-poller ./poller
+	@set -o pipefail; dist/bench-poller --json dist/bench-poller.json $(POLLERFLAGS) | tee dist/bench-poller.txt
+
 .PHONY: bench-dynamodb
 bench-dynamodb: ## Measure what DynamoDB costs: onlyonce, a bare SDK loop, a handler by hand (6 minutes; BENCHFLAGS=--help)
 	@scripts/bench-dynamodb.sh

@@ -2,23 +2,12 @@
 # Checks what is in deploy/ without a cluster and without Docker: lints the Dockerfile, builds the program as it says from what
 # .dockerignore leaves, runs it in an empty root as the image's user, and has checkmanifest.py look at the rest.
 #
-# It installs the pinned packages of scripts/check-deploy.txt into .cache/deploy, checked by hash; after that it needs no network.
+# It installs the pinned packages of scripts/check-deploy.txt into .cache/check-deploy, checked by hash; after that it needs no network.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-venv=$PWD/.cache/deploy
-pins=scripts/check-deploy.txt
+venv=$PWD/.cache/check-deploy
 
-# The copy of the pins is written last: it says that the installation is complete.
-if ! cmp -s "$pins" "$venv/pins.txt"; then
-	if ! command -v python3 >/dev/null; then
-		echo "check-deploy: no python3 command: install Python 3.11 or newer" >&2
-		exit 1
-	fi
-	echo "check-deploy: installing into .cache/deploy" >&2
-	python3 -m venv --clear "$venv"
-	"$venv/bin/pip" -q --disable-pip-version-check install --no-compile --require-hashes --only-binary :all: -r "$pins"
-	cp "$pins" "$venv/pins.txt"
-fi
+scripts/venv.sh check-deploy
 
 "$venv/bin/hadolint" --failure-threshold style deploy/Dockerfile
 echo "ok: deploy/Dockerfile has no findings"

@@ -43,7 +43,7 @@ const (
 	actionTimeout = 10 * time.Second     // of one request, the SDK's retries included
 	actionBackoff = 100 * time.Millisecond
 	mostBackoff   = 5 * time.Second
-	mostFlying    = 16 // requests of one kind
+	mostFlying    = mostReceivers // requests of one kind
 )
 
 // outbox gathers the actions of one kind into batch requests: of ten, or of
@@ -56,6 +56,8 @@ type outbox struct {
 	pending []*action
 	flying  int
 	timer   *time.Timer
+	timed   *action        // whose wait the timer ends
+	batches chan []*action // to senders that have nothing to do
 }
 
 // add puts an action into the outbox.
@@ -72,11 +74,7 @@ func (b *outbox) pump() {
 	for len(b.pending) > 0 && b.flying < mostFlying {
 		wait := actionLinger - time.Since(b.pending[0].added)
 		if len(b.pending) < mostMessages && wait > 0 && !b.r.quiet() {
-			if b.timer == nil {
-				b.timer = time.AfterFunc(wait, b.late)
-			} else {
-				b.timer.Reset(wait)
-			}
+			b.wake(wait)
 			return
 		}
 		n := min(len(b.pending), mostMessages)
@@ -99,14 +97,47 @@ func (b *outbox) pump() {
 			continue
 		}
 		b.flying++
-		b.r.wires.Go(func() { b.send(batch) })
+		select {
+		case b.batches <- batch:
+		default:
+			b.r.wires.Go(func() { b.sender(batch) })
+		}
 	}
+}
+
+// wake sees to it that pump is called when the first of those that wait has
+// waited enough.
+func (b *outbox) wake(wait time.Duration) {
+	switch {
+	case b.timed == b.pending[0]:
+		return
+	case b.timer == nil:
+		b.timer = time.AfterFunc(wait, b.late)
+	default:
+		b.timer.Reset(wait)
+	}
+	b.timed = b.pending[0]
 }
 
 func (b *outbox) late() {
 	b.r.mu.Lock()
 	defer b.r.unlock()
+	b.timed = nil
 	b.pump()
+}
+
+// sender makes one request after another, until no more can be made. To a new
+// goroutine for each the growth of its stack would cost as much as a tenth of
+// the request.
+func (b *outbox) sender(batch []*action) {
+	for {
+		b.send(batch)
+		select {
+		case batch = <-b.batches:
+		case <-b.r.wireCtx.Done():
+			return
+		}
+	}
 }
 
 // send makes one request and acts on its answer, entry by entry.

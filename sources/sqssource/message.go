@@ -16,7 +16,7 @@ import (
 // run.mu, but for rec and raw, which are its handler's while it runs.
 type message struct {
 	rec  *consumer.Record // made anew for each turn: decoders and handlers change it
-	raw  types.Message
+	raw  *types.Message
 	id   string // MessageId
 	size int
 
@@ -37,6 +37,7 @@ type message struct {
 	held     bool            // the store gave no answer for it yet
 	tried    time.Time       // when it was last given to the batch processor
 	finished bool            // its work is done: only the delete is left
+	left     bool            // it is not in this process any more
 
 	wire    bool    // a heartbeat or its action is on the way to SQS
 	then    *action // waits for the heartbeat under way
@@ -45,7 +46,7 @@ type message struct {
 }
 
 // newMessage reads what SQS delivered. queue is the queue's ARN.
-func newMessage(raw types.Message, queue string, ordered bool) *message {
+func newMessage(raw *types.Message, queue string, ordered bool) *message {
 	m := &message{raw: raw, id: aws.ToString(raw.MessageId), handle: aws.ToString(raw.ReceiptHandle), place: -1}
 	m.attempt, _ = strconv.Atoi(m.attr(types.MessageSystemAttributeNameApproximateReceiveCount))
 	m.size = len(aws.ToString(raw.Body))
@@ -65,7 +66,7 @@ func (m *message) attr(name types.MessageSystemAttributeName) string {
 func (m *message) record(queue string, ordered bool) *consumer.Record {
 	rec := &consumer.Record{
 		ID: m.id, MessageID: m.id, Source: queue, Ordered: ordered, Attempt: m.attempt,
-		Group: m.attr(types.MessageSystemAttributeNameMessageGroupId), Body: []byte(aws.ToString(m.raw.Body)), Raw: m.raw,
+		Group: m.attr(types.MessageSystemAttributeNameMessageGroupId), Body: []byte(aws.ToString(m.raw.Body)), Raw: *m.raw,
 	}
 	if ms, err := strconv.ParseInt(m.attr(types.MessageSystemAttributeNameSentTimestamp), 10, 64); err == nil {
 		rec.Time = time.UnixMilli(ms)

@@ -42,7 +42,8 @@ type Options struct {
 
 	// MaxBytes bounds the bodies and attributes of these messages, in bytes.
 	// A message has 1 MiB at most (Amazon SQS message quotas), and so much is
-	// set aside for each one that a receive asks for. Defaults to 128 MiB.
+	// set aside for each one that a receive asks for. Defaults to 2 MiB for
+	// each handler slot.
 	MaxBytes int
 
 	// TenantLimit is how many messages of one message group run at once on a
@@ -78,7 +79,7 @@ type Options struct {
 const (
 	defaultConcurrency  = 64
 	messagesPerSlot     = 10
-	defaultMaxBytes     = 128 << 20
+	bytesPerSlot        = 2 * largestMessage
 	defaultDrainTimeout = 25 * time.Second
 	longestWait         = 20 * time.Second // ReceiveMessage, WaitTimeSeconds
 	mostMessages        = 10               // of one receive or one batch request
@@ -107,7 +108,7 @@ func (o Options) withDefaults() Options {
 		o.MaxMessages = messagesPerSlot * o.Concurrency
 	}
 	if o.MaxBytes == 0 {
-		o.MaxBytes = defaultMaxBytes
+		o.MaxBytes = bytesPerSlot * o.Concurrency
 	}
 	if o.Wait == 0 {
 		o.Wait = longestWait

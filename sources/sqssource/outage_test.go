@@ -71,6 +71,7 @@ func TestNothingIsReceivedInAnOutage(t *testing.T) {
 		b.store.fail(nil)
 		b.drain()
 		b.once(300)
+		wantSeen[consumer.Failed](b, 0)
 	})
 }
 

@@ -177,8 +177,8 @@ func newRun(ctx context.Context, p *Poller) *run {
 	}
 	r.observer = consumer.Contained(r.observer)
 	r.cond.L = &r.mu
-	r.deletes = outbox{r: r, op: "DeleteMessageBatch", request: r.deleteBatch}
-	r.returns = outbox{r: r, op: "ChangeMessageVisibilityBatch", request: r.returnBatch}
+	r.deletes = outbox{r: r, op: "DeleteMessageBatch", request: r.deleteBatch, batches: make(chan []*action)}
+	r.returns = outbox{r: r, op: "ChangeMessageVisibilityBatch", request: r.returnBatch, batches: make(chan []*action)}
 	r.recv.likely = 1
 	r.recv.most = min((p.o.Concurrency+mostMessages-1)/mostMessages, mostReceivers)
 	detached := context.WithoutCancel(ctx)
@@ -193,13 +193,14 @@ func newRun(ctx context.Context, p *Poller) *run {
 }
 
 // ofBatches returns the observer of the batch processor: a message that was
-// not started because its group waits, or the poller stops, has not failed.
+// not started because its group waits, the store is down or the poller stops
+// has not failed.
 func (r *run) ofBatches() consumer.Observer {
 	if r.observer == nil {
 		return nil
 	}
 	return consumer.ObserverFunc(func(ctx context.Context, e consumer.Event) {
-		if f, ok := e.(consumer.Failed); !ok || !notStarted(f.Err) {
+		if f, ok := e.(consumer.Failed); !ok || !notStarted(f.Err) && !storeError(f.Err) {
 			r.observer.Observe(ctx, e)
 		}
 	})

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	mostReceivers  = 32
+	mostReceivers  = 16
 	receiveBackoff = 250 * time.Millisecond
 	mostPause      = 30 * time.Second
 	sharedWait     = time.Second // the least for a long poll
@@ -98,10 +98,13 @@ func (r *run) room() int {
 		if here == 0 {
 			n = max(n, 1)
 		}
-		if r.outage.total {
+		switch {
+		case r.outage.total:
 			n = min(n, 1)
-		} else if r.seat.shared() {
+		case r.seat.shared():
 			n = min(n, r.recv.likely)
+		case n < mostMessages && r.recv.asked > 0:
+			n = 0 // a small receive costs as much as a full one, and others are under way
 		}
 		if n > 0 && (!r.outage.total || r.outage.holding == 0) {
 			r.recv.asked += n
@@ -116,7 +119,7 @@ func (r *run) room() int {
 func (r *run) adapt(n, got int) bool {
 	r.recv.last, r.recv.misses, r.failing = time.Now(), 0, time.Time{}
 	if got == n {
-		r.recv.likely = min(2*r.recv.likely, mostMessages)
+		r.recv.likely = min(max(r.recv.likely, 2*n), mostMessages)
 	} else {
 		r.recv.likely = max(got, 1)
 	}
@@ -181,7 +184,7 @@ func (r *run) take(raw []types.Message, now time.Time) []*message {
 	defer r.unlock()
 	fresh := make([]*message, 0, len(raw))
 	for i := range raw {
-		m := newMessage(raw[i], r.arn, r.fifo)
+		m := newMessage(&raw[i], r.arn, r.fifo)
 		r.report.Received++
 		known := r.here[m.id]
 		if known != nil && known.leaving != nil { // its return was quicker than the answer to it
@@ -212,9 +215,10 @@ func (r *run) take(raw []types.Message, now time.Time) []*message {
 
 // gone ends m's stay in this process, counted as one ending. r.mu is held.
 func (r *run) gone(m *message, as ending) {
-	if r.here[m.id] != m {
+	if m.left {
 		return
 	}
+	m.left = true
 	r.stopBeats(m)
 	delete(r.here, m.id)
 	delete(r.byRec, m.rec)

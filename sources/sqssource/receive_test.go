@@ -132,7 +132,7 @@ func TestMaxMessages(t *testing.T) {
 func TestMaxBytes(t *testing.T) {
 	for most, want := range map[int]int{5 << 20: 5, 1000: 1} {
 		bubble(t, setting{}, func(b *bed) {
-			for i := range 8 {
+			for i := range want + 1 {
 				head := fmt.Sprintf("m%d ", i)
 				b.send(head + strings.Repeat("x", 1<<20-len(head)))
 			}

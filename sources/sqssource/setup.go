@@ -29,7 +29,7 @@ func (r *run) setup(ctx context.Context) error {
 	attrs, err := r.attributes(ctx, r.p.url)
 	switch {
 	case ctx.Err() != nil:
-		return nil // the caller stops, which is no failure
+		return nil //nolint:nilerr // the caller stops, which is no failure
 	case err != nil:
 		return &QueueError{URL: r.p.url, Op: "GetQueueAttributes", Err: err}
 	}

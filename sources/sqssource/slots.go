@@ -54,7 +54,7 @@ func (t *seat) shared() bool { return !t.s.alone }
 func (t *seat) take(ctx context.Context, most int) int {
 	s := t.s
 	s.mu.Lock()
-	if len(s.waiting) == 0 && (s.free >= most || s.free > 0 && t.held == 0) {
+	if len(s.waiting) == 0 && (s.free >= most || s.free > 0 && t.held == 0 && s.alone) {
 		n := min(most, s.free)
 		s.free -= n
 		t.held += n
@@ -115,24 +115,34 @@ func (t *seat) put(n int) {
 // grant hands out free slots. s.mu is held.
 func (s *Slots) grant() {
 	for s.free > 0 && len(s.waiting) > 0 {
-		a := s.waiting[0]
-		for _, b := range s.waiting[1:] {
-			if b.seat.held < a.seat.held {
-				a = b
-			}
-		}
-		if s.free < a.most && !a.hasted && a.seat.held > 0 {
+		a := s.poorest(nil)
+		if s.free < a.most && !a.hasted && (a.seat.held > 0 || !s.alone) {
 			if a.timer == nil {
 				a.timer = time.AfterFunc(linger, func() { s.hasten(a) })
 			}
 			return
 		}
 		n := min(a.most, s.free)
+		if b := s.poorest(a.seat); b != nil { // up to where both have as many
+			n = max(min(n, (s.free+b.seat.held-a.seat.held+1)/2), 1)
+		}
 		s.free -= n
 		a.seat.held += n
 		s.remove(a)
 		a.got <- n
 	}
+}
+
+// poorest returns the first ask of the seat that has the fewest slots, other
+// than not; nil without any.
+func (s *Slots) poorest(not *seat) *ask {
+	var a *ask
+	for _, b := range s.waiting {
+		if b.seat != not && (a == nil || b.seat.held < a.seat.held) {
+			a = b
+		}
+	}
+	return a
 }
 
 // hasten ends an ask's wait for more.

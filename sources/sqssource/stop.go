@@ -23,7 +23,7 @@ func (r *run) poll(ctx context.Context) (Report, error) { //nolint:contextcheck 
 	undo := context.AfterFunc(ctx, r.beginStop)
 	<-r.ctx.Done()
 	undo()
-	r.end()
+	r.end() //nolint:contextcheck // requests that settle have the run's context
 	still()
 	<-heart
 	r.hangUp()
@@ -39,6 +39,9 @@ func (r *run) beginStop() {
 	first := !r.stopping
 	r.stopping = true
 	if first {
+		if r.p.o.AbandonPolls {
+			r.cut() // before anything is released, or the polls would bring it back
+		}
 		close(r.drain)
 		r.releaseTenants()
 	}
@@ -50,11 +53,7 @@ func (r *run) beginStop() {
 // end waits for what is under way, each in its time: receives, handlers,
 // deletes.
 func (r *run) end() {
-	polls := r.p.o.Wait + time.Second
-	if r.p.o.AbandonPolls {
-		polls = 0
-	}
-	cut := time.AfterFunc(polls, r.cut)
+	cut := time.AfterFunc(r.p.o.Wait+time.Second, r.cut)
 	defer cut.Stop()
 	halt := time.AfterFunc(r.p.o.DrainTimeout, func() { r.halt(ErrDraining) })
 	defer halt.Stop()
