@@ -19,7 +19,7 @@ import (
 func (b *bed) probe(h http.Handler, method, path string) (int, map[string]any) {
 	b.Helper()
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+	h.ServeHTTP(w, httptest.NewRequestWithContext(b.Context(), method, path, nil))
 	var body map[string]any
 	if w.Code == http.StatusOK || w.Code == http.StatusServiceUnavailable {
 		if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
@@ -203,7 +203,7 @@ func TestHealthOtherRequests(t *testing.T) {
 			want         int
 		}{{"POST", "/live", 405}, {"GET", "/", 404}, {"GET", "/live/x", 404}, {"HEAD", "/live", 200}} {
 			w := httptest.NewRecorder()
-			h.ServeHTTP(w, httptest.NewRequest(c.method, c.path, nil))
+			h.ServeHTTP(w, httptest.NewRequestWithContext(b.Context(), c.method, c.path, nil))
 			if w.Code != c.want {
 				b.Errorf("%s %s: got %d, want %d", c.method, c.path, w.Code, c.want)
 			}
