@@ -97,6 +97,20 @@ func TestFIFOFollowersOfAPoisonHeadMayFail(t *testing.T) {
 	}
 }
 
+// A head that always asks for no wait does not spin.
+func TestFIFONoWait(t *testing.T) {
+	bubble(t, setting{queue: fifo}, func(b *bed) {
+		b.sendGroups(1, 3)
+		r := b.start(failing(always, consumer.RetryAfter(0, errNo)), sqssource.Options{AbandonPolls: true})
+		time.Sleep(10 * time.Second)
+		if n := b.ledger.runs(); n < 50 || n > 110 {
+			b.Errorf("in 10s: got %d runs, want 100 or so", n)
+		}
+		r.stop()
+		b.left[b.queue] = 3
+	})
+}
+
 // A permanent failure goes to the dead-letter queue at once, and its group
 // goes on.
 func TestFIFOPermanentHead(t *testing.T) {

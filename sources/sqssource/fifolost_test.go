@@ -176,3 +176,69 @@ func TestFIFOStoreOutage(t *testing.T) {
 		}
 	})
 }
+
+// What waits behind a failed head and was lost meanwhile is somebody else's: it
+// is not run here as well.
+func TestFIFOWaitingGroupTakenOver(t *testing.T) {
+	bubble(t, setting{queue: fifo, noGuard: true, attrs: attrs{"VisibilityTimeout": "4"}}, func(b *bed) {
+		b.sendGroups(1, 8)
+		h := heads(1, consumer.RetryAfter(9*time.Second, errNo))
+		first := b.start(h, sqssource.Options{MaxMessages: 8})
+		time.Sleep(time.Second)
+		b.breakVisibility(8 * time.Second)
+		b.start(h, sqssource.Options{})
+		b.drain()
+		b.wantOrder()
+		if n := b.ledger.runs(); n != 9 {
+			b.Errorf("got %d runs, want 9: of the head two", n)
+		}
+		time.Sleep(10 * time.Second)
+		b.wantReport(first.stop(), sqssource.Report{Received: 8, Unsettled: 8})
+	})
+}
+
+// However groups wait, go on and leave, no slot is lost, and none is made.
+func TestFIFOKeepsItsSlots(t *testing.T) {
+	for name, h := range map[string]consumer.HandlerFunc{
+		"held":       heads(1, errNo),
+		"given back": heads(1, consumer.RetryAfter(15*time.Second, errNo)),
+		"moved":      heads(always, consumer.Permanent(errNo)),
+		"outage":     takes(20 * time.Millisecond),
+		"lost":       obeys(6 * time.Second),
+	} {
+		t.Run(name, func(t *testing.T) {
+			set := short(fifo)
+			set.receives = 20
+			bubble(t, set, func(b *bed) {
+				b.sendGroups(12, 4)
+				switch name {
+				case "outage":
+					b.store.fail(func([]dedupe.Op) error { return errNo })
+					time.AfterFunc(time.Minute, func() { b.store.fail(nil) })
+				case "lost":
+					b.breakVisibility(5 * time.Second)
+				}
+				long := false
+				r := b.start(func(ctx context.Context, rec *consumer.Record) error {
+					if long {
+						return takes(time.Minute)(ctx, rec)
+					}
+					return h(ctx, rec)
+				}, sqssource.Options{Concurrency: 5, AbandonPolls: true})
+				b.drain()
+				b.until("nothing is here", func() bool { return r.poller.Status().InProcess == 0 })
+				b.left[b.dead] = b.server.Stats(b.dead).Total()
+				long = true
+				for i := range 12 {
+					b.send(fmt.Sprintf("long%d-1", i), group(fmt.Sprint("long", i)))
+				}
+				time.Sleep(30 * time.Second)
+				synctest.Wait()
+				if n, s := b.ledger.handling(), b.server.Stats(b.queue); n != 5 || s.InFlight != 5 {
+					b.Errorf("got %d handlers and %+v, want 5 and 5 in flight, as there are slots", n, s)
+				}
+				b.drain()
+			})
+		})
+	}
+}

@@ -203,7 +203,7 @@ func TestHealthOtherRequests(t *testing.T) {
 			want         int
 		}{{"POST", "/live", 405}, {"GET", "/", 404}, {"GET", "/live/x", 404}, {"HEAD", "/live", 200}} {
 			w := httptest.NewRecorder()
-			h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), c.method, c.path, nil))
+			h.ServeHTTP(w, httptest.NewRequestWithContext(b.Context(), c.method, c.path, nil))
 			if w.Code != c.want {
 				b.Errorf("%s %s: got %d, want %d", c.method, c.path, w.Code, c.want)
 			}

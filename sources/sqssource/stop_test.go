@@ -171,8 +171,9 @@ func TestStopKeepsHeartbeats(t *testing.T) {
 		r := b.start(obeys(20*time.Second), sqssource.Options{})
 		time.Sleep(time.Second)
 		r.cancel()
-		b.start(obeys(20*time.Second), sqssource.Options{})
+		other := b.start(obeys(20*time.Second), sqssource.Options{})
 		b.wantReport(r.stop(), sqssource.Report{Received: 20, Done: 20})
+		b.wantReport(other.stop(), sqssource.Report{})
 		b.once(20)
 	})
 }
