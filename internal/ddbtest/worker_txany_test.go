@@ -85,7 +85,7 @@ func (c lateClient) TransactWriteItems(ctx context.Context, in *dynamodb.Transac
 // each is there when its record is done, and the last delivery makes those
 // that are missing.
 func TestDynamoDBTransactionsAnySchedule(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range uint64(20) {
 		onDynamoDB(t, func(d *dynamo) {
 			if err := dynamodedupe.CreateTable(d.Context(), d.Client(), "orders"); err != nil {
 				d.Fatal(err)
