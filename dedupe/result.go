@@ -1,6 +1,7 @@
 package dedupe
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -48,7 +49,7 @@ func SetResult(ctx context.Context, result []byte) bool {
 }
 
 // Result returns what the work of a ticket left behind, once Settled was told
-// that it is done.
+// that it is done. Others have it as well: it must not be changed.
 func (t *Ticket) Result() Result {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -70,7 +71,11 @@ func (t *Ticket) replay(data []byte, lost bool) {
 // [consumer.RetryError], [ErrParked], [*KeyError], [*MismatchError],
 // [*StoreError], or the cause of ctx.
 func (g *Guard) Handle(ctx context.Context, rec *consumer.Record, h consumer.Handler) (Result, error) {
-	return g.handle(ctx, rec, h, nil)
+	r, err := g.handle(ctx, rec, h, nil)
+	if r.Replayed { // it is the store's, and that of twins
+		r.Data = bytes.Clone(r.Data)
+	}
+	return r, err
 }
 
 // Do returns what f returns, and for every later call with the same key in

@@ -244,3 +244,21 @@ func TestResultOfTransaction(t *testing.T) {
 		}
 	})
 }
+
+// A result that was replayed is the caller's own: who changes it changes
+// nobody else's.
+func TestResultOfOnesOwn(t *testing.T) {
+	g := dedupe.New(memdedupe.New(), dedupe.Options{Consumer: "test"})
+	for range 3 {
+		r, err := g.Handle(t.Context(), &consumer.Record{ID: "k"}, consumer.HandlerFunc(func(ctx context.Context, _ *consumer.Record) error {
+			dedupe.SetResult(ctx, []byte("abc"))
+			return nil
+		}))
+		if err != nil || string(r.Data) != "abc" {
+			t.Fatalf("got %q, %v, want abc", r.Data, err)
+		}
+		if r.Replayed {
+			r.Data[0] = 'x'
+		}
+	}
+}
