@@ -33,11 +33,11 @@
 //
 // A Store needs dynamodb:PartiQLInsert, dynamodb:PartiQLUpdate,
 // dynamodb:PutItem and dynamodb:BatchGetItem on the table (without the first
-// two with [Options.SingleItem]). Check needs dynamodb:DescribeTable and
+// two with [Options.SingleItem]); Check needs dynamodb:DescribeTable and
 // dynamodb:DescribeTimeToLive, Sweep needs dynamodb:Scan and
-// dynamodb:DeleteItem. A transaction has no action of its own, but needs those
-// of its items: dynamodb:PutItem on the table for the record, and for the
-// writes dynamodb:PutItem, dynamodb:UpdateItem, dynamodb:DeleteItem or
+// dynamodb:DeleteItem. A transaction has no action of its own: it needs
+// dynamodb:PutItem on the table for the record, and for the writes
+// dynamodb:PutItem, dynamodb:UpdateItem, dynamodb:DeleteItem or
 // dynamodb:ConditionCheckItem on theirs.
 //
 // # Cost
