@@ -60,7 +60,8 @@
 // # Requests in flight
 //
 // A Store has [Options.InFlight] requests in flight at most, over all calls of
-// Apply; what comes above that waits in order. A quarter of the places is kept
+// Apply; what comes above that waits in order. Transactions come on top: each
+// is a handler's own, and there are as many as call CompleteTx. A quarter of the places is kept
 // for requests that extend or end claims, so that claims which hang, however
 // many, hold up no heartbeat and no completion. Those that hang themselves hold
 // up what comes behind them, until each gives its place back after
@@ -74,5 +75,6 @@
 // concurrent writes by the last one: two regions can both claim a key. Let one
 // region own each key. With multi-region strong consistency (MRSC) conditions
 // hold everywhere, but such tables have no time to live: use Sweep; nor have
-// they transactions: CompleteTx returns DynamoDB's error. Do not put DAX between: it answers reads from its cache.
+// they transactions: CompleteTx returns DynamoDB's error. Do not put DAX
+// between: it answers reads from its cache.
 package dynamodedupe
