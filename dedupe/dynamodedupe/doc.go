@@ -53,6 +53,10 @@
 //	heartbeat                  1       0      1
 //	completion by CompleteTx   2       0      1 (its writes: 2 units for each KB)
 //
+// Powertools for AWS Lambda, and most code written by hand, write as often but
+// share no requests: two writes in two requests for each fresh record, twenty
+// requests for ten of them.
+//
 // A refused write costs like one that is accepted. A read takes a unit for
 // each 4 KB of the item, a write one for each KB. Completions of claims that
 // this Store did not make, or no longer remembers, take a read more.
