@@ -84,11 +84,12 @@ func (g *Guard) Handle(ctx context.Context, rec *consumer.Record, h consumer.Han
 // runs waits for it in this process, and returns [ErrInProgress] inside a
 // [consumer.RetryError] when it runs elsewhere.
 //
-// The key is used as it is, whatever Options.Key says: a record whose key is its
-// [ID] shares it, so that its handler cannot call Do with that. A Fingerprint
-// sees no body. T is stored as JSON, and f has failed when that cannot be; a
-// result that was not kept is [ErrResultLost] for those who come later. On a nil
-// Guard f runs each time.
+// The key is used as it is, whatever Options.Key says; it is that of a record
+// with this ID where the guard's Key is [ID], and a handler that calls Do with
+// the ID of its own record gets ErrInProgress. A Fingerprint sees no body. T is
+// stored as JSON, and f has failed when that cannot be; a result that was not
+// kept is [ErrResultLost] for those who come later. On a nil Guard f runs each
+// time.
 func Do[T any](ctx context.Context, g *Guard, key string, f func(ctx context.Context) (T, error)) (v T, replayed bool, err error) {
 	ran := false
 	r, err := g.handle(ctx, &consumer.Record{ID: key}, consumer.HandlerFunc(func(ctx context.Context, _ *consumer.Record) error {
