@@ -49,9 +49,9 @@ func (d *dice) fault(req ddbtest.Request) (a ddbtest.Action) {
 		a.DropResponse = true
 	case d.oneIn(10):
 		a.Err = &ddbtest.Error{Code: "InternalServerError"}
-	case d.oneIn(10):
+	case d.oneIn(9):
 		a.Err = &ddbtest.Error{Code: "ThrottlingException"}
-	case d.oneIn(8):
+	case d.oneIn(7):
 		a.DelayResponse = d.upTo(5 * time.Second)
 	case req.Op == "TransactWriteItems" && d.oneIn(4):
 		a.Hold = d.upTo(4 * time.Second)
