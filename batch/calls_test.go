@@ -44,6 +44,19 @@ func TestCallsForDuplicates(t *testing.T) {
 	})
 }
 
+// What fits into one request to DynamoDB is claimed in one call, however few
+// slots there are.
+func TestCallsForFewSlots(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStore(roundTrip)
+		p := batch.New(guard(s), takes(0), batch.Options{Concurrency: 2})
+		process(t.Context(), t, p, records(25)).done(t)
+		s.reset()
+		process(t.Context(), t, p, records(25)).done(t)
+		s.check(t, 1, 1)
+	})
+}
+
 // A batch of five fresh records and five finished ones costs what the fresh
 // ones would cost alone.
 func TestCallsForHalfABatch(t *testing.T) {

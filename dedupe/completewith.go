@@ -21,8 +21,8 @@ const (
 // stores that have transactions; handlers call a method of such a store, which
 // comes here. The claim must be one in s, and can be completed so once.
 //
-// f carries out op, which is of [OpComplete], in a transaction with the
-// handler's writes, and answers as [Store] does, Undecided when the
+// f carries out op, which is of [OpComplete] and has what [SetResult] was given
+// before, in a transaction with the handler's writes, and answers as [Store] does, Undecided when the
 // transaction may have been committed or still may be. An error of f says
 // that nothing was written, nor will be: it is returned as it is, and the
 // claim stands for another try. f retries as long as its ctx, which ends with

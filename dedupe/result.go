@@ -1,6 +1,7 @@
 package dedupe
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,9 +10,10 @@ import (
 	"github.com/onlyonce-go/onlyonce/consumer"
 )
 
-// ErrResultLost is returned for work that was finished before with a result
-// that was too large for its store to keep. The work is not done again.
-var ErrResultLost = errors.New("dedupe: finished before, with a result too large to keep")
+// ErrResultLost is returned for work that was finished before and whose result
+// is not there: it was too large for its store, or a transaction completed the
+// work without it. The work is not done again.
+var ErrResultLost = errors.New("dedupe: finished before, and its result was not kept")
 
 // Result is what work left behind for those who ask for it again.
 type Result struct {
@@ -29,8 +31,9 @@ type Result struct {
 
 // SetResult keeps the result of the record whose handler was given ctx: it is
 // stored with the completion and handed to every later duplicate. The last
-// call counts. It reports false, and keeps nothing, when there is no guard or
-// the handler has returned. The result must not be changed afterwards.
+// call counts. It reports false, and keeps nothing, when there is no guard, the
+// handler has returned or [CompleteWith] was called, which takes the result
+// along. The result must not be changed afterwards.
 func SetResult(ctx context.Context, result []byte) bool {
 	t, ok := ctx.Value(claimKey{}).(*Ticket)
 	if !ok || t.s.g == nil {
@@ -38,7 +41,7 @@ func SetResult(ctx context.Context, result []byte) bool {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.is(running) {
+	if !t.is(running) || t.commit != untried {
 		return false
 	}
 	t.result = Result{Data: result}
@@ -46,7 +49,7 @@ func SetResult(ctx context.Context, result []byte) bool {
 }
 
 // Result returns what the work of a ticket left behind, once Settled was told
-// that it is done.
+// that it is done. Others have it as well: it must not be changed.
 func (t *Ticket) Result() Result {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -68,7 +71,11 @@ func (t *Ticket) replay(data []byte, lost bool) {
 // [consumer.RetryError], [ErrParked], [*KeyError], [*MismatchError],
 // [*StoreError], or the cause of ctx.
 func (g *Guard) Handle(ctx context.Context, rec *consumer.Record, h consumer.Handler) (Result, error) {
-	return g.handle(ctx, rec, h, nil)
+	r, err := g.handle(ctx, rec, h, nil)
+	if r.Replayed { // it is the store's, and that of twins
+		r.Data = bytes.Clone(r.Data)
+	}
+	return r, err
 }
 
 // Do returns what f returns, and for every later call with the same key in
@@ -77,9 +84,12 @@ func (g *Guard) Handle(ctx context.Context, rec *consumer.Record, h consumer.Han
 // runs waits for it in this process, and returns [ErrInProgress] inside a
 // [consumer.RetryError] when it runs elsewhere.
 //
-// The key is used as it is, whatever Options.Key says. T is stored as JSON; a
-// result too large to keep is [ErrResultLost] for those who come later. On a
-// nil Guard f runs each time.
+// The key is used as it is, whatever Options.Key says; it is that of a record
+// with this ID where the guard's Key is [ID], and a handler that calls Do with
+// the ID of its own record gets ErrInProgress. A Fingerprint sees no body. T is
+// stored as JSON, and f has failed when that cannot be; a result that was not
+// kept is [ErrResultLost] for those who come later. On a nil Guard f runs each
+// time.
 func Do[T any](ctx context.Context, g *Guard, key string, f func(ctx context.Context) (T, error)) (v T, replayed bool, err error) {
 	ran := false
 	r, err := g.handle(ctx, &consumer.Record{ID: key}, consumer.HandlerFunc(func(ctx context.Context, _ *consumer.Record) error {
@@ -101,7 +111,7 @@ func Do[T any](ctx context.Context, g *Guard, key string, f func(ctx context.Con
 		return zero, false, err
 	case ran && !r.Replayed:
 		return v, false, nil
-	case r.Lost:
+	case r.Lost, r.Data == nil: // JSON is never empty
 		return zero, true, ErrResultLost
 	}
 	v = zero

@@ -202,3 +202,63 @@ func TestDoUnguarded(t *testing.T) {
 		}
 	}
 }
+
+// What is set before a transaction is kept with it; what is set later comes too
+// late, and that is told. A function of Do that completes its own claim has its
+// result, those who come later are told that there is none.
+func TestResultOfTransaction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &faults{}
+		g, _ := newGuard(f)
+		refuse := func(context.Context, dedupe.Op) (dedupe.Verdict, error) { return dedupe.Verdict{}, errHandler }
+		set := func(ctx context.Context, result string, want bool) {
+			t.Helper()
+			if got := dedupe.SetResult(ctx, []byte(result)); got != want {
+				t.Errorf("set %q: got %v, want %v", result, got, want)
+			}
+		}
+		for i := range 2 {
+			r, err := g.Handle(t.Context(), &consumer.Record{ID: "a"}, consumer.HandlerFunc(func(ctx context.Context, _ *consumer.Record) error {
+				set(ctx, "first", true)
+				wantIs(t, dedupe.CompleteWith(ctx, f, refuse), errHandler)
+				set(ctx, "second", true)
+				wantIs(t, dedupe.CompleteWith(ctx, f, func(ctx context.Context, op dedupe.Op) (dedupe.Verdict, error) {
+					set(ctx, "during", false)
+					return f.commit(ctx, op)
+				}), nil)
+				set(ctx, "late", false)
+				return nil
+			}))
+			if err != nil || string(r.Data) != "second" || r.Replayed != (i > 0) {
+				t.Errorf("call %d: got %+v, %v, want the result that was committed", i, r, err)
+			}
+		}
+
+		for i, want := range []error{nil, dedupe.ErrResultLost} {
+			got, replayed, err := dedupe.Do(t.Context(), g, "do", func(ctx context.Context) (int, error) {
+				return 7, dedupe.CompleteWith(ctx, f, f.commit)
+			})
+			if !errors.Is(err, want) || replayed != (i > 0) || err == nil && got != 7 {
+				t.Errorf("call %d: got %d, replayed %v, %v, want 7 from the first, then %v", i, got, replayed, err, dedupe.ErrResultLost)
+			}
+		}
+	})
+}
+
+// A result that was replayed is the caller's own: who changes it changes
+// nobody else's.
+func TestResultOfOnesOwn(t *testing.T) {
+	g := dedupe.New(memdedupe.New(), dedupe.Options{Consumer: "test"})
+	for range 3 {
+		r, err := g.Handle(t.Context(), &consumer.Record{ID: "k"}, consumer.HandlerFunc(func(ctx context.Context, _ *consumer.Record) error {
+			dedupe.SetResult(ctx, []byte("abc"))
+			return nil
+		}))
+		if err != nil || string(r.Data) != "abc" {
+			t.Fatalf("got %q, %v, want abc", r.Data, err)
+		}
+		if r.Replayed {
+			r.Data[0] = 'x'
+		}
+	}
+}

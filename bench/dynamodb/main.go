@@ -93,7 +93,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	}
 	flags.Func("case", "records that the store has seen: some of "+strings.Join(s.cases, ",")+" (default all)", list(&s.cases, oneOf(caseNames())))
 	flags.Func("batch", "records of a batch (default 10,100)", list(&s.batches, size))
-	flags.Func("rtt", "round trips to the server (default 0s,5ms)", list(&s.rtts, time.ParseDuration))
+	flags.Func("rtt", "round trips to the server (default 0s,5ms)", list(&s.rtts, roundTrip))
 	flags.Func("contender", "who takes part: some of "+strings.Join(s.contenders, ",")+" (default all)", list(&s.contenders, oneOf(contenderNames())))
 	flags.IntVar(&s.rounds, "rounds", 7, "turns of each contender")
 	flags.DurationVar(&s.turn, "turn", 500*time.Millisecond, "least length of a turn")
@@ -141,6 +141,14 @@ func size(text string) (int, error) {
 	return n, err
 }
 
+func roundTrip(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err == nil && d < 0 {
+		err = errors.New("a round trip is not negative")
+	}
+	return d, err
+}
+
 // compare starts the server, lets the contenders take their turns and reports.
 func compare(ctx context.Context, s settings, stdout, stderr io.Writer) (err error) {
 	server, err := startServer(ctx)
@@ -160,16 +168,15 @@ func compare(ctx context.Context, s settings, stdout, stderr io.Writer) (err err
 		return err
 	}
 	r := newReport(s, cells, pinned)
-	if s.json != "" {
-		text, err := json.MarshalIndent(r, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(s.json, append(text, '\n'), 0o644); err != nil {
-			return err
-		}
+	err = r.print(stdout) // first, so that a bad file does not take the figures along
+	if s.json == "" {
+		return err
 	}
-	return r.print(stdout)
+	text, encoding := json.MarshalIndent(r, "", "  ")
+	if err := errors.Join(err, encoding); err != nil {
+		return err
+	}
+	return os.WriteFile(s.json, append(text, '\n'), 0o644)
 }
 
 // startProfile starts a profile into path, if there is one, and returns what

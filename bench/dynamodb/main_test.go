@@ -58,6 +58,17 @@ func TestProgram(t *testing.T) {
 	}
 }
 
+// Figures that cannot be written to a file are shown all the same.
+func TestNoFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "missing", "out.json")
+	var stdout, stderr bytes.Buffer
+	args := []string{"--rounds=1", "--turn=1ms", "--batch=10", "--rtt=0s", "--case=fresh", "--contender=bare", "--json", file}
+	code := run(t.Context(), args, &stdout, &stderr)
+	if code != exitFailed || !strings.Contains(stderr.String(), file) || !strings.Contains(stdout.String(), "Client CPU per record") {
+		t.Errorf("exit code %d, want %d, the name of the file in\n%s\nand the figures in\n%s", code, exitFailed, stderr.String(), stdout.String())
+	}
+}
+
 // Mistakes end with 2, help with 0, an interrupt with 130.
 func TestExitCodes(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
@@ -71,6 +82,7 @@ func TestExitCodes(t *testing.T) {
 		{t.Context(), "--help", 0, "Usage: dynamodb"},
 		{t.Context(), "--case=old", exitUsage, "none of fresh, duplicate, mixed"},
 		{t.Context(), "--batch=1", exitUsage, "two records"},
+		{t.Context(), "--rtt=-1ms", exitUsage, "not negative"},
 		{t.Context(), "--rounds=0", exitUsage, "at least one round"},
 		{t.Context(), "again", exitUsage, "takes flags only"},
 		{ended, "--rounds=1", exitInterrupted, "interrupted"},

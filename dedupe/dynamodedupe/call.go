@@ -147,12 +147,8 @@ func (c *call) plan(l *lane, now dedupe.Millis) plan {
 		if l.known == unknown {
 			return toRead
 		}
-		op := c.ops[l.todo[0]]
-		if len(op.Result) > c.s.o.MaxResult {
-			op.Result, op.ResultLost = nil, true
-		}
 		var changed bool
-		_, l.verdict = dedupe.Step(l.row, now, op)
+		_, l.verdict = dedupe.Step(l.row, now, c.s.fit(c.ops[l.todo[0]]))
 		if l.write, changed = newWrite(l.key, &l.row, &l.verdict.Row); changed {
 			return toWrite
 		}

@@ -53,6 +53,10 @@
 //	heartbeat                  1       0      1
 //	completion by CompleteTx   2       0      1 (its writes: 2 units for each KB)
 //
+// Powertools for AWS Lambda, and most code written by hand, write as often but
+// share no requests: two writes in two requests for each fresh record, twenty
+// requests for ten of them.
+//
 // A refused write costs like one that is accepted. A read takes a unit for
 // each 4 KB of the item, a write one for each KB. Completions of claims that
 // this Store did not make, or no longer remembers, take a read more.
@@ -60,7 +64,8 @@
 // # Requests in flight
 //
 // A Store has [Options.InFlight] requests in flight at most, over all calls of
-// Apply; what comes above that waits in order. A quarter of the places is kept
+// Apply; what comes above that waits in order. Transactions come on top: each
+// is a handler's own, and there are as many as call CompleteTx. A quarter of the places is kept
 // for requests that extend or end claims, so that claims which hang, however
 // many, hold up no heartbeat and no completion. Those that hang themselves hold
 // up what comes behind them, until each gives its place back after
@@ -74,5 +79,6 @@
 // concurrent writes by the last one: two regions can both claim a key. Let one
 // region own each key. With multi-region strong consistency (MRSC) conditions
 // hold everywhere, but such tables have no time to live: use Sweep; nor have
-// they transactions: CompleteTx returns DynamoDB's error. Do not put DAX between: it answers reads from its cache.
+// they transactions: CompleteTx returns DynamoDB's error. Do not put DAX
+// between: it answers reads from its cache.
 package dynamodedupe

@@ -34,16 +34,13 @@ type Options struct {
 	// most. Defaults to 4.
 	Concurrency int
 
-	// Timeout bounds one request together with the SDK's retries of it, of a
-	// transaction one try.
-	// Defaults to 3 seconds.
 	// InFlight is how many requests all calls of Apply together have in
 	// flight at most; others wait. A quarter of them, rounded down, is kept
 	// for requests that extend or end claims. Defaults to 8.
 	InFlight int
 
 	// Timeout bounds one request together with the SDK's retries of it, once
-	// it is in flight. When as many requests hang as there may be, the others
+	// it is in flight, and each request of a transaction. When as many requests hang as there may be, the others
 	// wait for this long: keep it well below the lease. Defaults to 3 seconds.
 	Timeout time.Duration
 
@@ -126,6 +123,14 @@ func (s *Store) Apply(ctx context.Context, ops []dedupe.Op) ([]dedupe.Verdict, e
 		return nil, c.err
 	}
 	return c.verdicts, nil
+}
+
+// fit returns op as it can be stored: without a result that is too large.
+func (s *Store) fit(op dedupe.Op) dedupe.Op {
+	if len(op.Result) > s.o.MaxResult {
+		op.Result, op.ResultLost = nil, true
+	}
+	return op
 }
 
 // checkKey returns an ErrKey when DynamoDB cannot have key as it is.

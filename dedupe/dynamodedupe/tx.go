@@ -46,7 +46,7 @@ func (s *Store) CompleteTx(ctx context.Context, writes ...types.TransactWriteIte
 		if err := s.checkWrites(op.Key, writes); err != nil {
 			return dedupe.Verdict{}, err
 		}
-		x := transaction{s: s, op: op, writes: writes}
+		x := transaction{s: s, op: s.fit(op), writes: writes}
 		return x.run(ctx)
 	})
 }

@@ -336,3 +336,23 @@ func TestCompleteTxEnds(t *testing.T) {
 		}
 	})
 }
+
+// A result goes along in the transaction; one that is too large for an item
+// does not keep the transaction from being made.
+func TestCompleteTxResult(t *testing.T) {
+	inShop(t, func(s *shop, _ *ddbtest.Server) {
+		for id, size := range map[string]int{"small": 100, "large": 500 << 10} {
+			for again := range 2 {
+				r, err := s.guard.Handle(s.Context(), &consumer.Record{ID: id}, consumer.HandlerFunc(func(ctx context.Context, _ *consumer.Record) error {
+					dedupe.SetResult(ctx, make([]byte, size))
+					return s.place(id)(ctx)
+				}))
+				lost := again > 0 && id == "large"
+				if err != nil || r.Lost != lost || r.Replayed != (again > 0) || !lost && len(r.Data) != size {
+					s.Errorf("%s, delivery %d: got %d bytes, replayed %v, lost %v, %v, want %d, lost %v", id, again, len(r.Data), r.Replayed, r.Lost, err, size, lost)
+				}
+			}
+			s.wantOrders(id, 1)
+		}
+	})
+}

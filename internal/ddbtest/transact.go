@@ -226,14 +226,16 @@ func (c *call) hold(ctx context.Context, in input) {
 		c.held[at]++
 	}
 	c.mu.Unlock()
-	memhttp.Wait(ctx, c.action.Hold)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, at := range places {
-		if c.held[at]--; c.held[at] == 0 {
-			delete(c.held, at)
+	defer func() { // also when its client has gone, and takes it along
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, at := range places {
+			if c.held[at]--; c.held[at] == 0 {
+				delete(c.held, at)
+			}
 		}
-	}
+	}()
+	memhttp.Wait(ctx, c.action.Hold)
 }
 
 // free fails while a transaction holds the item.

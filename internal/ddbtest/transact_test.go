@@ -1,6 +1,7 @@
 package ddbtest_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -120,6 +121,17 @@ func TestTransactHold(t *testing.T) {
 		wantNumber(t, s, "c", "none")
 		if err := put("a"); err != nil {
 			t.Error(err)
+		}
+
+		gone, cancel := context.WithTimeout(t.Context(), time.Second/2)
+		defer cancel()
+		_, err = c.TransactWriteItems(gone, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{add("a"), add("b")}})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got error %v, want that the client left", err)
+		}
+		synctest.Wait()
+		if err := put("a"); err != nil {
+			t.Errorf("after a transaction whose client left: %v", err)
 		}
 	})
 }

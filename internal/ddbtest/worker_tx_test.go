@@ -27,17 +27,22 @@ func (d *dynamo) deliverTx() map[string]error {
 	}
 	store := dynamodedupe.New(d.Client(), "dedupe")
 	p := batch.New(dedupe.New(store, dedupe.Options{Consumer: "orders"}), consumer.HandlerFunc(func(ctx context.Context, rec *consumer.Record) error {
-		return store.CompleteTx(ctx, types.TransactWriteItem{Update: &types.Update{
-			TableName: aws.String("orders"), Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: rec.ID}},
-			UpdateExpression:          aws.String("ADD n :one"),
-			ExpressionAttributeValues: map[string]types.AttributeValue{":one": &types.AttributeValueMemberN{Value: "1"}},
-		}})
+		return store.CompleteTx(ctx, anOrder(rec.ID))
 	}), batch.Options{Concurrency: 3})
 	out := map[string]error{}
 	for rec, err := range p.Process(d.Context(), recs) {
 		out[rec.ID] = err
 	}
 	return out
+}
+
+// anOrder counts up the order of that id.
+func anOrder(id string) types.TransactWriteItem {
+	return types.TransactWriteItem{Update: &types.Update{
+		TableName: aws.String("orders"), Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: id}},
+		UpdateExpression:          aws.String("ADD n :one"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":one": &types.AttributeValueMemberN{Value: "1"}},
+	}}
 }
 
 // Wherever a worker is cut off, before a request or before its answer, each
