@@ -117,9 +117,9 @@ func (t *Ticket) touchDown() {
 
 // twinLanded gives a follower its twin's outcome where that speaks of the
 // work itself: done, run and failed, in progress elsewhere or parked. Else
-// the work was not tried, and the follower gets a try of its own.
+// the work was not tried, or was cut off, and the follower gets a try of its own.
 func (t *Ticket) twinLanded(lead *Ticket, err error) {
-	tried := err == nil || lead.ran || errors.Is(err, ErrInProgress) || errors.Is(err, ErrParked)
+	tried := err == nil || lead.ran && !lead.cutOff(t) || errors.Is(err, ErrInProgress) || errors.Is(err, ErrParked)
 	switch {
 	case !tried && !t.is(following): // was skipped
 	case !tried:
@@ -134,4 +134,10 @@ func (t *Ticket) twinLanded(lead *Ticket, err error) {
 	default:
 		t.report(err)
 	}
+}
+
+// cutOff reports whether lead failed because its own batch was cancelled, by a
+// client that left for example, which says nothing of t's.
+func (lead *Ticket) cutOff(t *Ticket) bool {
+	return lead.s != t.s && lead.s.ctx.Err() != nil
 }

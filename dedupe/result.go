@@ -84,12 +84,10 @@ func (g *Guard) Handle(ctx context.Context, rec *consumer.Record, h consumer.Han
 // runs waits for it in this process, and returns [ErrInProgress] inside a
 // [consumer.RetryError] when it runs elsewhere.
 //
-// The key is used as it is, whatever Options.Key says; it is that of a record
-// with this ID where the guard's Key is [ID], and a handler that calls Do with
-// the ID of its own record gets ErrInProgress. A Fingerprint sees no body. T is
-// stored as JSON, and f has failed when that cannot be; a result that was not
-// kept is [ErrResultLost] for those who come later. On a nil Guard f runs each
-// time.
+// The key is used as it is, whatever Options.Key says, in a scope of its own:
+// no record has it. A Fingerprint sees no body. T is stored as JSON, and f has
+// failed when that cannot be; a result that was not kept is [ErrResultLost]
+// for those who come later. On a nil Guard f runs each time.
 func Do[T any](ctx context.Context, g *Guard, key string, f func(ctx context.Context) (T, error)) (v T, replayed bool, err error) {
 	ran := false
 	r, err := g.handle(ctx, &consumer.Record{ID: key}, consumer.HandlerFunc(func(ctx context.Context, _ *consumer.Record) error {
@@ -104,7 +102,7 @@ func Do[T any](ctx context.Context, g *Guard, key string, f func(ctx context.Con
 		SetResult(ctx, data)
 		v, ran = got, true
 		return nil
-	}), ID)
+	}), doKey)
 	var zero T
 	switch {
 	case err != nil:
@@ -119,4 +117,11 @@ func Do[T any](ctx context.Context, g *Guard, key string, f func(ctx context.Con
 		return zero, true, fmt.Errorf("dedupe: stored result of %q: %w", key, err)
 	}
 	return v, true, nil
+}
+
+// doKey keeps what is done directly apart from records: a handler may call Do
+// with the ID of its own record.
+func doKey(w *KeyWriter, rec *consumer.Record) error {
+	w.String("do")
+	return ID(w, rec)
 }

@@ -262,3 +262,47 @@ func TestResultOfOnesOwn(t *testing.T) {
 		}
 	}
 }
+
+// A handler may call Do with the id of its own record: the two are different
+// work.
+func TestDoInHandler(t *testing.T) {
+	g := dedupe.New(memdedupe.New(), dedupe.Options{Consumer: "test"})
+	_, err := g.Handle(t.Context(), &consumer.Record{ID: "r"}, consumer.HandlerFunc(func(ctx context.Context, rec *consumer.Record) error {
+		_, _, err := dedupe.Do(ctx, g, rec.ID, func(context.Context) (int, error) { return 1, nil })
+		return err
+	}))
+	if err != nil {
+		t.Errorf("got %v, want both done", err)
+	}
+}
+
+// A caller whose twin's own caller left gets a try of its own.
+func TestDoTwinLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := dedupe.New(memdedupe.New(), dedupe.Options{Consumer: "test"})
+		work := func(ctx context.Context) (int, error) {
+			select {
+			case <-time.After(time.Second):
+				return 1, nil
+			case <-ctx.Done():
+				return 0, ctx.Err()
+			}
+		}
+		leaving, leave := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		all.Go(func() {
+			if _, _, err := dedupe.Do(leaving, g, "k", work); !errors.Is(err, context.Canceled) {
+				t.Errorf("the one that left got %v", err)
+			}
+		})
+		synctest.Wait()
+		all.Go(func() {
+			if got, replayed, err := dedupe.Do(t.Context(), g, "k", work); got != 1 || replayed || err != nil {
+				t.Errorf("the one that stayed got %d, %v, %v, want 1 by its own try", got, replayed, err)
+			}
+		})
+		synctest.Wait()
+		leave()
+		all.Wait()
+	})
+}

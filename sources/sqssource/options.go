@@ -47,7 +47,9 @@ type Options struct {
 	MaxBytes int
 
 	// TenantLimit is how many messages of one message group run at once on a
-	// standard queue (fair queues), where the group is a tenant. Defaults to
+	// standard queue (fair queues), where the group is a tenant. The others
+	// wait in the process, and count for MaxMessages: behind a backlog of one
+	// tenant, those of others come as fast as SQS prefers them. Defaults to
 	// no limit.
 	TenantLimit int
 
