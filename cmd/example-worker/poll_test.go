@@ -204,9 +204,11 @@ func TestPollKilled(t *testing.T) {
 	b := newPollBed(t, sqstest.Options{}, "orders", map[string]string{"VisibilityTimeout": "2"})
 	store := "bolt:" + filepath.Join(t.TempDir(), "store.db")
 	var first *poller
+	started := make(chan struct{})
 	var calls atomic.Int32
 	next := newNextSystem(t, func(call) int {
 		if calls.Add(1) == 25 {
+			<-started
 			_ = first.cmd.Process.Kill()
 		}
 		return http.StatusOK
@@ -216,6 +218,7 @@ func TestPollKilled(t *testing.T) {
 	}
 	args := []string{"--store", store, "--key", "/order_id", "--effect-url", next.url, "--abandon-polls", "--lease", "2s", "--concurrency", "5"}
 	first = b.start(args...)
+	close(started)
 	if code := b.ends(first); code == 0 {
 		t.Error("the first process was not killed")
 	}
