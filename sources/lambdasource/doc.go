@@ -14,7 +14,7 @@
 // The event source mapping must have ReportBatchItemFailures in its
 // FunctionResponseTypes: without it Lambda ignores which records failed and
 // deletes them all. Only an invocation in which every record failed is safe
-// without it, since that is an error ([AllFailedError]) by default.
+// without it, since that is an error ([FailedError]) by default.
 //
 // # EventBridge
 //
