@@ -11,8 +11,8 @@ func identity(parts ...string) string {
 		if i > 0 {
 			b.WriteByte('|')
 		}
-		if strings.ContainsAny(p, "%|") {
-			p = strings.ReplaceAll(strings.ReplaceAll(p, "%", "%25"), "|", "%7C")
+		if strings.ContainsAny(p, `\|`) {
+			p = strings.ReplaceAll(strings.ReplaceAll(p, `\`, `\\`), `|`, `\|`)
 		}
 		b.WriteString(p)
 	}

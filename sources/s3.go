@@ -1,8 +1,6 @@
 package sources
 
-import (
-	"github.com/onlyonce-go/onlyonce/consumer"
-)
+import "github.com/onlyonce-go/onlyonce/consumer"
 
 // S3Event splits a notification that an S3 bucket sent into its records. A
 // record's ID is made of the bucket's name, the key as it stands there (it is
@@ -28,11 +26,7 @@ func S3Event(rec *consumer.Record) ([]*consumer.Record, error) {
 	case array == nil:
 		return nil, r.fail("Records", ErrNoMember)
 	}
-	parts, err := r.split("Records", array, rec, s3Record)
-	if err == nil && len(parts) == 0 {
-		return nil, r.bad("Records", "want records")
-	}
-	return parts, err
+	return r.split("Records", array, rec, s3Record)
 }
 
 // s3Record reads one record of a notification.

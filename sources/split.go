@@ -48,6 +48,9 @@ func (r *reader) split(name string, array []byte, rec *consumer.Record, decode D
 	if _, err := dec.ReadToken(); err != nil {
 		return nil, r.syntax(err)
 	}
+	if dec.PeekKind() == jsontext.KindEndArray {
+		return nil, r.bad(name, "want records in it") // none is sent, so this is something else
+	}
 	var parts []*consumer.Record
 	var broken []error
 	for n := 1; dec.PeekKind() != jsontext.KindEndArray; n++ {

@@ -63,7 +63,9 @@ func (s source) way() wayIn {
 }
 
 // replays tells whether records of the source can name an EventBridge replay.
-func (s source) replays() bool { return s == "eventbridge" || strings.HasSuffix(string(s), "+eventbridge") }
+func (s source) replays() bool {
+	return s == "eventbridge" || strings.HasSuffix(string(s), "+eventbridge")
+}
 
 // sourceNames returns the names of what this build can read.
 func sourceNames() []string {
