@@ -179,15 +179,15 @@ func TestSplitCutShort(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		l := newLedger()
 		p := batch.New(guard(memdedupe.New()), l.handler(failing), batch.Options{Split: letters, Concurrency: 1, Reserve: time.Second})
-		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 2700*time.Millisecond)
 		defer cancel()
 		recs := withBodies(records(2), "a", "ssssss")
 		out := process(ctx, t, p, recs)
 		if out.err[recs[0]] != nil {
 			t.Errorf("got %v for the first", out.err[recs[0]])
 		}
-		if pe, ok := errors.AsType[*batch.PartsError](out.err[recs[1]]); !ok || len(pe.Errs) != 5 || !errors.Is(pe, batch.ErrDeadline) {
-			t.Errorf("got %v, want that five parts are not done", out.err[recs[1]])
+		if pe, ok := errors.AsType[*batch.PartsError](out.err[recs[1]]); !ok || len(pe.Errs) != 4 || !errors.Is(pe, batch.ErrDeadline) {
+			t.Errorf("got %v, want that four parts are not done", out.err[recs[1]])
 		}
 		seen := 0
 		for range p.Process(t.Context(), withBodies(records(4), "", "as", "as", "")) {
