@@ -50,7 +50,7 @@ type member struct {
 	time     *time.Time // for a text in RFC 3339
 	required bool
 	empty    bool // the text may be empty
-	null     bool // null counts as not being there
+	null     bool // null counts as not being there; not for what is required
 }
 
 // read reads the whole body, which must be one object, and sets members.
@@ -129,7 +129,6 @@ func (r *reader) member(members []member, seen []bool) error {
 		return r.syntax(err)
 	}
 	if members[i].null && value.Kind() == jsontext.KindNull {
-		seen[i] = !members[i].required
 		return nil
 	}
 	return r.set(members[i], value)

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// real returns an event as AWS sends it.
-func real(t *testing.T, name string, oldnew ...string) string {
+// genuine returns an event as AWS sends it.
+func genuine(t *testing.T, name string, oldnew ...string) string {
 	t.Helper()
 	body, err := os.ReadFile("../../sources/testdata/" + name + ".json")
 	if err != nil {
@@ -41,12 +41,12 @@ func everySource(t *testing.T) map[string]work {
 	const order = `{"order_id":"A-17"}`
 	const id, bus = "17793124-05d4-b198-2fde-7ededc63b103", "0f6a9a4c-7d0b-4b6a-9d35-0d6cf5a0b111"
 	const topic, fanout = "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324", "49590338271490256608559692538361571095921575989136588898"
-	inner := real(t, "onfailure_eventbridge")
+	inner := genuine(t, "onfailure_eventbridge")
 	inner = inner[strings.Index(inner, `"requestPayload":`)+len(`"requestPayload":`) : strings.Index(inner, `,"responseContext"`)]
 	rule := func(event string) string { return strings.Replace(inner, id, event, 1) }
-	sns := func(name string, oldnew ...string) string { return real(t, name, oldnew...) }
-	s3 := real(t, "s3event_put")
-	stream := real(t, "dynamodbstream_insert")
+	sns := func(name string, oldnew ...string) string { return genuine(t, name, oldnew...) }
+	s3 := genuine(t, "s3event_put")
+	stream := genuine(t, "dynamodbstream_insert")
 	return map[string]work{
 		"sqs":             {queued(t, "m1", order), queued(t, "m1", order), queued(t, "m2", order), order, "all: "},
 		"eventbridge":     {rule(id), strings.Replace(rule(id), `"resources":[]`, `"resources":["again"]`, 1), rule("e2"), order, "all: "},
@@ -63,15 +63,15 @@ func everySource(t *testing.T) map[string]work {
 		"pipes":             {piped(t, "m1", order), piped(t, "m1", order), piped(t, "m2", order), order, "all: "},
 		"pipes+eventbridge": {piped(t, "m1", rule(id)), piped(t, "m2", rule(id)), `[` + rule("e2") + `]`, order, "all: "},
 		"scheduler": {
-			real(t, "scheduler_nightly"), real(t, "scheduler_nightly", `"attempt":"1"`, `"attempt":"2"`), real(t, "scheduler_nightly", "T02", "T03"),
+			genuine(t, "scheduler_nightly"), genuine(t, "scheduler_nightly", `"attempt":"1"`, `"attempt":"2"`), genuine(t, "scheduler_nightly", "T02", "T03"),
 			`{"job":"close-books","day":"2026-11-20"}`, "all: ",
 		},
 		"sqs+scheduler": {
-			queued(t, "m1", real(t, "scheduler_nightly")), queued(t, "m2", real(t, "scheduler_nightly")), queued(t, "m1", real(t, "scheduler_nightly", "nightly", "n2")),
+			queued(t, "m1", genuine(t, "scheduler_nightly")), queued(t, "m2", genuine(t, "scheduler_nightly")), queued(t, "m1", genuine(t, "scheduler_nightly", "nightly", "n2")),
 			`{"job":"close-books","day":"2026-11-20"}`, "all: ",
 		},
 		"eventbus": {
-			real(t, "eventbus_metadata"), `[` + real(t, "eventbus_metadata", "LIVE", "REPLAY") + `]`, real(t, "eventbus_metadata", bus, "b2"),
+			genuine(t, "eventbus_metadata"), `[` + genuine(t, "eventbus_metadata", "LIVE", "REPLAY") + `]`, genuine(t, "eventbus_metadata", bus, "b2"),
 			`{"order_id":"A-17","total":12.50}`, "all: ",
 		},
 		"sqs+s3": {
@@ -79,8 +79,8 @@ func everySource(t *testing.T) map[string]work {
 			strings.TrimSuffix(strings.TrimPrefix(s3, `{"Records":[`), `]}`), "all: ",
 		},
 		"kinesis": {
-			inList(real(t, "kinesis_order")), inList(real(t, "kinesis_order", "/orders", "/orders/consumer/fast:1")),
-			inList(real(t, "kinesis_order", fanout, "49590338271490256608559692538361571095921575989136588899")), order, fanout,
+			inList(genuine(t, "kinesis_order")), inList(genuine(t, "kinesis_order", "/orders", "/orders/consumer/fast:1")),
+			inList(genuine(t, "kinesis_order", fanout, "49590338271490256608559692538361571095921575989136588899")), order, fanout,
 		},
 		"dynamodb-stream": {
 			inList(stream), inList(stream), inList(strings.Replace(stream, "c4ca4238", "0", 1)), stream, "4421584500000000017450439091",
@@ -142,10 +142,10 @@ func TestEverySource(t *testing.T) {
 func TestReprocessInside(t *testing.T) {
 	for source, wrap := range map[string]func(id, event string) string{
 		"sqs+sns+eventbridge": func(id, event string) string {
-			return queued(t, id, real(t, "sns_eventbridge", `\"version\"`, event+`\"version\"`))
+			return queued(t, id, genuine(t, "sns_eventbridge", `\"version\"`, event+`\"version\"`))
 		},
 		"pipes+eventbridge": func(id, event string) string {
-			return piped(t, id, real(t, "eventbridge_order", `"version"`, strings.ReplaceAll(event, `\`, "")+`"version"`))
+			return piped(t, id, genuine(t, "eventbridge_order", `"version"`, strings.ReplaceAll(event, `\`, "")+`"version"`))
 		},
 	} {
 		next := newNextSystem(t, func(call) int { return http.StatusOK })
@@ -172,8 +172,8 @@ func TestS3(t *testing.T) {
 		return http.StatusOK
 	})
 	f := startFunction(t, 1, "STORE=memory:", "SOURCE=sqs+s3", "EFFECT_URL="+next.url)
-	broken := real(t, "s3event_two", `"name":"orders"},"object":{"key":"in/old`, `"arn":"orders"},"object":{"key":"in/old`, "a|b", "c")
-	payload := batch(t, "m1", real(t, "s3event_two"), "m2", real(t, "s3event_test"), "m3", broken)
+	broken := genuine(t, "s3event_two", `"name":"orders"},"object":{"key":"in/old`, `"arn":"orders"},"object":{"key":"in/old`, "a|b", "c")
+	payload := batch(t, "m1", genuine(t, "s3event_two"), "m2", genuine(t, "s3event_test"), "m3", broken)
 	if got := f.failed(t, payload); got != "m1 m3" {
 		t.Errorf("got failures %q, want m1 and m3", got)
 	}
@@ -187,12 +187,12 @@ func TestS3(t *testing.T) {
 // sequence number that failed is reported, compared as a number.
 func TestStreams(t *testing.T) {
 	kinesis := func(sequence, key string) string {
-		return real(t, "kinesis_order", "49590338271490256608559692538361571095921575989136588898", sequence, `"order-17"`, `"`+key+`"`,
+		return genuine(t, "kinesis_order", "49590338271490256608559692538361571095921575989136588898", sequence, `"order-17"`, `"`+key+`"`,
 			"eyJvcmRlcl9pZCI6IkEtMTcifQ==", map[string]string{"9": "Ymlu", "10": "YmFk", "11": "b25l", "12": "dHdv", "13": "c2l4"}[sequence])
 	}
 	dynamo := func(sequence, key string) string {
 		mark := map[string]string{"9": "bin", "10": "bad", "11": "one", "12": "two", "13": "six"}[sequence]
-		return real(t, "dynamodbstream_insert", "4421584500000000017450439091", sequence, `"N":"101"`, `"S":"`+key+`"`, "c4ca4238", "id"+sequence, "New item!", mark)
+		return genuine(t, "dynamodbstream_insert", "4421584500000000017450439091", sequence, `"N":"101"`, `"S":"`+key+`"`, "c4ca4238", "id"+sequence, "New item!", mark)
 	}
 	for source, record := range map[string]func(sequence, key string) string{"kinesis": kinesis, "dynamodb-stream": dynamo} {
 		var works atomic.Bool
@@ -239,7 +239,7 @@ func TestEventBus(t *testing.T) {
 		return http.StatusOK
 	})
 	f := startFunction(t, 1, "STORE=memory:", "SOURCE=eventbus", "EFFECT_URL="+next.url)
-	payload := []byte(`[` + real(t, "eventbus_metadata") + `,` + real(t, "eventbus_metadata", "A-17", "bad", "0f6a9a4c", "1") + `,` + real(t, "eventbus_raw") + `]`)
+	payload := []byte(`[` + genuine(t, "eventbus_metadata") + `,` + genuine(t, "eventbus_metadata", "A-17", "bad", "0f6a9a4c", "1") + `,` + genuine(t, "eventbus_raw") + `]`)
 	if got := f.failed(t, payload); !strings.Contains(got, "1 of 3 records failed") {
 		t.Errorf("got %q, want that one of three failed", got)
 	}
@@ -247,7 +247,7 @@ func TestEventBus(t *testing.T) {
 	if got := f.failed(t, payload); got != "" || len(next.all()) != 4 {
 		t.Errorf("got failures %q and %d calls, want one more", got, len(next.all()))
 	}
-	for _, payload := range []string{real(t, "busdlq_record"), `[` + real(t, "busdlq_record") + `]`, `[]`, `{"Data":{}}`} {
+	for _, payload := range []string{genuine(t, "busdlq_record"), `[` + genuine(t, "busdlq_record") + `]`, `[]`, `{"Data":{}}`} {
 		if got := f.failed(t, []byte(payload)); !strings.HasPrefix(got, "all: PayloadError") || len(next.all()) != 4 {
 			t.Errorf("%.40s: got %q and %d calls, want an error and no work", payload, got, len(next.all()))
 		}

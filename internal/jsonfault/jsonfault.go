@@ -40,9 +40,9 @@ func All(body []byte) iter.Seq[Fault] {
 
 // span is where a value stands in a text, with its name where it has one.
 type span struct {
-	path              string
+	path             string
 	name, start, end int // name is start for elements of an array
-	member, top       bool
+	member, top      bool
 }
 
 // faults yields what the text becomes when this value is damaged.
@@ -98,8 +98,7 @@ func spansOf(body []byte) []span {
 			return all
 		}
 		end := int(dec.InputOffset())
-		switch kind {
-		case jsontext.KindEndObject, jsontext.KindEndArray:
+		if kind == jsontext.KindEndObject || kind == jsontext.KindEndArray {
 			all[open[len(open)-1]].end = end
 			open = open[:len(open)-1]
 			continue

@@ -41,10 +41,10 @@ func newFailedError(records int, failures []RecordError) *FailedError {
 
 func (e *FailedError) Error() string {
 	var b strings.Builder
-	switch {
-	case e.Records == 1:
+	switch e.Records {
+	case 1:
 		b.WriteString("lambdasource: the only record failed: ")
-	case e.Records == e.Failed:
+	case e.Failed:
 		fmt.Fprintf(&b, "lambdasource: all %d records failed: ", e.Records)
 	default:
 		fmt.Fprintf(&b, "lambdasource: %d of %d records failed: ", e.Failed, e.Records)

@@ -228,7 +228,7 @@ func TestRedriveKeepsIdentity(t *testing.T) {
 		"on-failure":       {lambdasource.Options{Decode: sources.Chain(sources.OnFailure, sources.EventBridge)}, envelope(t, "onfailure_eventbridge")},
 		"rule's queue":     {lambdasource.Options{Decode: sources.EventBridge}, envelope(t, "eventbridge_order")},
 		"on-failure, bus":  {lambdasource.Options{Decode: sources.OnFailure, Split: sources.EventBusBatch}, failure(`[` + envelope(t, "eventbus_metadata") + `]`)},
-		"on-failure, rule": {lambdasource.Options{Decode: sources.Chain(sources.EventBridge, sources.OnFailure, sources.EventBridge)}, `{"id":"9","source":"lambda","detail-type":"Lambda Function Invocation Result - Failure","detail":` + envelope(t, "onfailure_eventbridge") + `}`},
+		"on-failure, rule": {lambdasource.Options{Decode: sources.Chain(sources.EventBridge, sources.Chain(sources.OnFailure, sources.EventBridge))}, `{"id":"9","source":"lambda","detail-type":"Lambda Function Invocation Result - Failure","detail":` + envelope(t, "onfailure_eventbridge") + `}`},
 	} {
 		got := failed(t, lambdasource.SQS(guard, k, row.o), payloadOf(t, message(standardARN, "m1", "", row.body)))
 		want(t, name, got)

@@ -1,6 +1,7 @@
 package lambdasource_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -8,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
@@ -235,5 +238,33 @@ func TestKinesisEventBridge(t *testing.T) {
 	_, err := h.Invoke(t.Context(), streamPayload(kinesisRecord, inStream{"2", "a", other}, inStream{"5", "a", "x"}))
 	if !errors.Is(err, errRefused) || !errors.Is(err, batch.ErrGroupFailed) && !errors.Is(err, sources.ErrNotEnvelope) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A handler that ignores its context keeps its record's bytes, although the
+// runtime uses the payload's memory again: of a stream, of a pipe, of a topic.
+func TestRecordsKeepTheirBytes(t *testing.T) {
+	for name, s := range payloads(t) {
+		synctest.Test(t, func(t *testing.T) {
+			var bodies []string
+			release := make(chan struct{})
+			h := s.make(consumer.HandlerFunc(func(_ context.Context, rec *consumer.Record) error {
+				<-release
+				bodies = append(bodies, string(rec.Body)+rec.Group)
+				return nil
+			}))
+			payload := bytes.Clone(s.payload)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			defer cancel()
+			if response, err := h.Invoke(ctx, payload); err == nil && string(response) == "null" {
+				t.Errorf("%s: got %s, want a failure", name, response)
+			}
+			copy(payload, bytes.Repeat([]byte("#"), len(payload)))
+			close(release)
+			synctest.Wait()
+			if len(bodies) == 0 || strings.Contains(strings.Join(bodies, ""), "#") {
+				t.Errorf("%s: a record changed under its handler: %q", name, bodies)
+			}
+		})
 	}
 }
