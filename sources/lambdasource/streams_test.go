@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -246,10 +247,13 @@ func TestKinesisEventBridge(t *testing.T) {
 func TestRecordsKeepTheirBytes(t *testing.T) {
 	for name, s := range payloads(t) {
 		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
 			var bodies []string
 			release := make(chan struct{})
 			h := s.make(consumer.HandlerFunc(func(_ context.Context, rec *consumer.Record) error {
 				<-release
+				mu.Lock()
+				defer mu.Unlock()
 				bodies = append(bodies, string(rec.Body)+rec.Group)
 				return nil
 			}))
