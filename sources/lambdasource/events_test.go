@@ -191,7 +191,7 @@ func TestSQSS3(t *testing.T) {
 	k.bad = `orders|in/old.csv|v2||ObjectRemoved:DeleteMarkerCreated`
 	payload := payloadOf(t, message(standardARN, "m1", "", two), message(standardARN, "m2", "", envelope(t, "s3event_test")),
 		message(standardARN, "m3", "", envelope(t, "s3event_put")), message(standardARN, "m4", "", `{"order_id":1}`),
-		message(standardARN, "m5", "", strings.Replace(two, `"sequencer":"0055AED6DCD90281E5"`, `"x":1`, 1)))
+		message(standardARN, "m5", "", strings.NewReplacer(`"sequencer":"0055AED6DCD90281E5"`, `"x":1`, "old.csv", "m5.csv").Replace(two)))
 	want(t, "failed", failed(t, h, payload), "m1", "m4", "m5")
 	if len(k.recs) != 4 || k.recs[0].MessageID != "m1" || k.recs[0].Type != "ObjectCreated:Put" || !strings.HasPrefix(string(k.recs[0].Body), `{"eventVersion":"2.1"`) {
 		t.Errorf("ran %q", k.ids())
