@@ -40,6 +40,15 @@ type Options struct {
 	// with it; a record that it refuses fails. Defaults to none.
 	Decode func(rec *consumer.Record) error
 
+	// Split makes several records of one that holds several, after Decode; it
+	// returns new ones and leaves rec as it was. They are run instead of rec,
+	// each with a key of its own, and handlers and observers see only them.
+	// rec is done when all of them are, at once where there is none; else its
+	// outcome is a [PartsError]. An error fails rec; records that come with it
+	// are run nevertheless, unless rec is Ordered. The parts of an Ordered
+	// record are run one after another in its Group. Defaults to none.
+	Split func(rec *consumer.Record) ([]*consumer.Record, error)
+
 	// Observer is told which records failed and why, and when a batch is done.
 	// Defaults to the guard's.
 	Observer consumer.Observer
@@ -95,10 +104,13 @@ func New(guard *dedupe.Guard, h consumer.Handler, o Options) *Processor {
 // waits for both; the records that were not yielded are not done.
 func (p *Processor) Process(ctx context.Context, recs []*consumer.Record) iter.Seq2[*consumer.Record, error] {
 	return func(yield func(*consumer.Record, error) bool) {
-		if len(recs) == 0 {
-			return
+		switch {
+		case len(recs) == 0:
+		case p.o.Split != nil:
+			p.processParts(ctx, recs, yield)
+		default:
+			newRun(p, ctx, recs, p.o.Decode).loop(yield)
 		}
-		newRun(p, ctx, recs).loop(yield)
 	}
 }
 

@@ -20,6 +20,7 @@ type run struct {
 	when   schedule
 	sess   *dedupe.Session
 	began  time.Time
+	open   func(*consumer.Record) error // takes the envelope off; may be nil
 
 	recs    []*consumer.Record
 	places  []place
@@ -44,9 +45,9 @@ type run struct {
 	workers  sync.WaitGroup
 }
 
-func newRun(p *Processor, ctx context.Context, recs []*consumer.Record) *run {
+func newRun(p *Processor, ctx context.Context, recs []*consumer.Record, open func(*consumer.Record) error) *run {
 	r := &run{
-		p: p, when: p.schedule(ctx), began: time.Now(), recs: recs,
+		p: p, when: p.schedule(ctx), began: time.Now(), open: open, recs: recs,
 		places: make([]place, len(recs)), left: len(recs), end: len(recs),
 		window: newWindow(p.o.Concurrency),
 	}

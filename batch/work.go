@@ -12,8 +12,8 @@ func (r *run) decode() {
 	refused := false
 	for i := range r.places {
 		pl := &r.places[i]
-		if d := r.p.o.Decode; d != nil {
-			pl.err = safely(d, pl.rec)
+		if r.open != nil {
+			pl.err = safely(r.open, pl.rec)
 			refused = refused || pl.err != nil
 		}
 		if pl.rec.Ordered {

@@ -10,12 +10,14 @@ import "time"
 // which is fixed before they run.
 type Record struct {
 	// ID is the most stable identity that the source gives: the EventBridge
-	// event id, the SNS MessageId, the SQS messageId.
+	// event id, the SNS MessageId, the SQS messageId. What identifies records
+	// of other sources is in the documentation of package sources.
 	ID string
 
 	// MessageID is the identity by which the delivery is acknowledged, where
 	// that differs from ID: the messageId of the SQS message that carried an
-	// EventBridge event. Empty where nothing is acknowledged one by one.
+	// EventBridge event, the sequence number of a stream's record. Empty where
+	// nothing is acknowledged one by one.
 	MessageID string
 
 	// Source names where the record came from: the ARN of the queue, or the
@@ -26,13 +28,14 @@ type Record struct {
 	Type string
 
 	// Group is the message group: of a FIFO queue the unit of order, of a
-	// standard queue (fair queues) the tenant.
+	// standard queue (fair queues) the tenant; of a stream the partition key,
+	// or the key of the item.
 	Group string
 
 	// Ordered says that the source promises order within Group: records of
 	// one group run one after another, and none runs after one that failed.
-	// It is set for queues whose name ends in ".fifo", never because a
-	// message carries a group.
+	// It is set for queues whose name ends in ".fifo" and for streams, never
+	// because a message carries a group.
 	Ordered bool
 
 	// Time is when the record was sent. Zero when unknown.

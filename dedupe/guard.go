@@ -18,6 +18,12 @@ type Options struct {
 	// Key says what makes two records the same work. Defaults to [ID].
 	Key KeyFunc
 
+	// Reprocess makes the name of an EventBridge replay part of the key, so
+	// that a replay runs finished work once more, and each replay does so
+	// once. Sources whose records never have such a name refuse the guard.
+	// Defaults to false: a replay skips what is finished.
+	Reprocess bool
+
 	// Fingerprint, if set, is kept with the claim and compared with that of
 	// later records of the same key: a difference is a [MismatchError].
 	// Defaults to none.
@@ -101,6 +107,9 @@ func New(store Store, o Options) *Guard {
 	if o.Key == nil {
 		o.Key = ID
 	}
+	if o.Reprocess {
+		o.Key = Join(o.Key, replayName)
+	}
 	setDefault(&o.Lease, defaultLease)
 	setDefault(&o.Skew, min(defaultSkew, o.Lease/5))
 	setDefault(&o.Retention, defaultRetention)
@@ -134,6 +143,9 @@ func (g *Guard) Retention() time.Duration {
 	}
 	return g.o.Retention
 }
+
+// Reprocesses reports whether replays run finished work again.
+func (g *Guard) Reprocesses() bool { return g != nil && g.o.Reprocess }
 
 // Observer returns the guard's observer, nil when it has none.
 func (g *Guard) Observer() consumer.Observer {

@@ -79,6 +79,15 @@ func Join(fns ...KeyFunc) KeyFunc {
 	}
 }
 
+// replayName writes the name of the replay that delivered a record, and
+// nothing for a live delivery, whose key stays what it was.
+func replayName(w *KeyWriter, rec *consumer.Record) error {
+	if rec.Replay != "" {
+		w.String(rec.Replay)
+	}
+	return nil
+}
+
 // FingerprintFunc returns a short text that differs when the payload of two
 // records with one key differs. It is stored with the claim, so it must not
 // hold what may not be stored.

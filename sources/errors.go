@@ -22,13 +22,21 @@ var (
 	// ErrDuplicateMember is returned when a member of the envelope occurs
 	// twice: readers differ in which of them counts.
 	ErrDuplicateMember = errors.New("occurs twice")
+
+	// ErrDeadLetter is returned for a record of the dead-letter queue of a
+	// custom event bus: it names events that were not delivered, and is none.
+	ErrDeadLetter = errors.New("a dead-letter record names events but holds none: replay them from the bus")
+
+	// ErrTooMany is returned for a body that holds more records than any
+	// source delivers.
+	ErrTooMany = errors.New("more than 10000 records")
 )
 
 // EnvelopeError is the failure of a record that is not in its envelope. Its
 // handler does not run, since nothing is known of its identity.
 type EnvelopeError struct {
-	Envelope string // whose: "EventBridge"
-	Member   string // which member, empty for the envelope as a whole
+	Envelope string // whose: "EventBridge", "SNS", ...
+	Member   string // which member, as in "s3.object.key"; empty for the envelope as a whole
 	Err      error  // one of the errors above, perhaps with the parser's inside
 }
 

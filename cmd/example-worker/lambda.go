@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"go.uber.org/zap"
@@ -10,7 +11,6 @@ import (
 	"github.com/onlyonce-go/onlyonce/consumer"
 	"github.com/onlyonce-go/onlyonce/consumer/zapobserver"
 	"github.com/onlyonce-go/onlyonce/dedupe"
-	"github.com/onlyonce-go/onlyonce/sources"
 	"github.com/onlyonce-go/onlyonce/sources/lambdasource"
 )
 
@@ -21,13 +21,13 @@ func lambdaCommand() command {
 	return command{
 		name:    "lambda",
 		summary: "serve the Lambda runtime API",
-		text: "Serves the Lambda runtime API: the function behind an SQS queue, whose mapping must\n" +
-			"have ReportBatchItemFailures, or the target of an EventBridge rule.",
+		text: "Serves the Lambda runtime API: the function behind a queue or a stream, whose mapping\n" +
+			"must have ReportBatchItemFailures, or one that is invoked with events.",
 		flags: func(fs *flagSet, s *settings) {
 			define(fs, "store", &s.store, parseStore, "", "where finished work is remembered, one `STORE` of\n"+stores+"; required")
 			define(fs, "consumer", &s.consumer, parseName, program, consumerUsage)
 			define(fs, "source", &s.source, parseSource, string(sourceSQS),
-				"what arrives, outermost `SOURCE` first: sqs, eventbridge or sqs+eventbridge")
+				"what arrives, outermost `SOURCE` first, one of\n"+wrapped(sourceNames()))
 			define(fs, "replay", &s.replay, parseReplay, string(replayDedupe), replayUsage)
 			define(fs, "key", &s.key, parseKey, "id", keyUsage)
 			define(fs, "lease", &s.lease, parseDuration, "30s", leaseUsage)
@@ -60,8 +60,8 @@ func checkLambda(s settings) error {
 		return usagef("--store (or $STORE) is missing: say where finished work is remembered, one of %s", stores)
 	}
 	if s.replay == replayReprocess && !s.source.replays() {
-		return usagef("--replay reprocess needs a source with an EventBridge envelope, %s or %s: --source %s has no replay name",
-			sourceEventBridge, sourceSQSEventBridge, s.source)
+		return usagef("--replay reprocess needs a source with an EventBridge envelope, one of %s: --source %s has no replay name",
+			strings.Join(replaySources(), ", "), s.source)
 	}
 	return nil
 }
@@ -91,25 +91,17 @@ func runLambda(ctx context.Context, p process, s settings) error {
 // newFunction returns what Lambda invokes.
 func newFunction(s settings, store dedupe.Store, log *zap.Logger) lambda.Handler {
 	watch := zapobserver.New(log)
-	guard := s.guard(store, watch)
-	o := lambdasource.Options{Concurrency: s.concurrency, Observer: watch}
-	if s.source == sourceEventBridge {
-		return lambdasource.EventBridge(guard, s.work(log), o)
-	}
-	if s.source == sourceSQSEventBridge {
-		o.Decode = sources.EventBridge
-	}
-	return lambdasource.SQS(guard, s.work(log), o)
+	in := s.source.way()
+	return in.function(s.guard(store, watch), s.work(log), lambdasource.Options{
+		Concurrency: s.concurrency, Observer: watch, Decode: in.decode, Split: in.split, ReportAllFailed: in.stream,
+	})
 }
 
 // guard returns the guard of a worker.
 func (s settings) guard(store dedupe.Store, watch consumer.Observer) *dedupe.Guard {
-	keys := s.key.fn
-	if s.replay == replayReprocess {
-		keys = s.key.withReplay()
-	}
 	return dedupe.New(store, dedupe.Options{
-		Consumer: s.consumer, Key: keys, Lease: s.lease, Retention: s.retain, Observer: watch,
+		Consumer: s.consumer, Key: s.key.fn, Reprocess: s.replay == replayReprocess,
+		Lease: s.lease, Retention: s.retain, Observer: watch,
 	})
 }
 

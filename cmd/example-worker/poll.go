@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -19,7 +20,6 @@ import (
 
 	"github.com/onlyonce-go/onlyonce/consumer/zapobserver"
 	"github.com/onlyonce-go/onlyonce/dedupe"
-	"github.com/onlyonce-go/onlyonce/sources"
 	"github.com/onlyonce-go/onlyonce/sources/sqssource"
 )
 
@@ -43,7 +43,7 @@ func pollCommand() command {
 			define(fs, "queue-url", &s.queueURL, parseURL, "", "the `URL` of the queue; required")
 			define(fs, "store", &s.store, parseStore, "", "where finished work is remembered, one `STORE` of\n"+stores+"; required")
 			define(fs, "consumer", &s.consumer, parseName, program, consumerUsage)
-			define(fs, "source", &s.source, parseSource, string(sourceSQS), "what arrives, outermost `SOURCE` first: sqs or sqs+eventbridge")
+			define(fs, "source", &s.source, parseSource, string(sourceSQS), "what arrives, outermost `SOURCE` first, one of\n"+wrapped(polledSources()))
 			define(fs, "replay", &s.replay, parseReplay, string(replayDedupe), replayUsage)
 			define(fs, "key", &s.key, parseKey, "id", keyUsage)
 			define(fs, "lease", &s.lease, parseDuration, "30s", "how long a claim of a killed worker holds, as a `DURATION`")
@@ -71,11 +71,11 @@ func checkPoll(s settings) error {
 		return usagef("--queue-url (or $QUEUE_URL) is missing: name the queue to poll")
 	case s.store == (storeRef{}):
 		return usagef("--store (or $STORE) is missing: say where finished work is remembered, one of %s", stores)
-	case s.source == sourceEventBridge:
-		return usagef("--source %s cannot be polled: use %s for a rule that sends to the queue", s.source, sourceSQSEventBridge)
+	case !s.source.polled():
+		return usagef("--source %s cannot be polled; want one of %s", s.source, strings.Join(polledSources(), ", "))
 	case s.replay == replayReprocess && !s.source.replays():
-		return usagef("--replay reprocess needs a source with an EventBridge envelope, %s: --source %s has no replay name",
-			sourceSQSEventBridge, s.source)
+		return usagef("--replay reprocess needs a source with an EventBridge envelope, such as sqs+eventbridge: --source %s has no replay name",
+			s.source)
 	}
 	return nil
 }
@@ -118,11 +118,10 @@ func runPoll(ctx context.Context, p process, s settings) error {
 // newPoller returns what polls the queue.
 func newPoller(s settings, client sqssource.Client, store dedupe.Store, log *zap.Logger) *sqssource.Poller {
 	watch := zapobserver.New(log)
-	o := sqssource.Options{Concurrency: s.concurrency, AbandonPolls: s.abandonPolls, Observer: watch}
-	if s.source == sourceSQSEventBridge {
-		o.Decode = sources.EventBridge
-	}
-	return sqssource.New(client, s.queueURL, s.guard(store, watch), s.work(log), o)
+	in := s.source.way()
+	return sqssource.New(client, s.queueURL, s.guard(store, watch), s.work(log), sqssource.Options{
+		Decode: in.decode, Split: in.split, Concurrency: s.concurrency, AbandonPolls: s.abandonPolls, Observer: watch,
+	})
 }
 
 // printReport prints the line that programs read.

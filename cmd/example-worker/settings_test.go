@@ -43,23 +43,14 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// The key is the record's id or the values in its body; under reprocess a
-// replay makes it another one, and live deliveries keep theirs.
+// The key is the record's id or the values in its body.
 func TestKeys(t *testing.T) {
 	rec := &consumer.Record{ID: "m1", Body: []byte(`{"tenant":"t","order_id":7}`)}
-	replayed := *rec
-	replayed.Replay = "r1"
-	for _, text := range []string{"id", "/order_id", "/tenant,/order_id"} {
+	other := &consumer.Record{ID: "m2", Body: rec.Body}
+	for text, same := range map[string]bool{"id": false, "/order_id": true, "/tenant,/order_id": true} {
 		k := mustKey(t, text)
-		plain, again := keyOf(t, k.fn, rec), keyOf(t, k.fn, &replayed)
-		if plain != again {
-			t.Errorf("--key %s: got %q and %q with a replay name, want equal keys", text, plain, again)
-		}
-		if live := keyOf(t, k.withReplay(), rec); live != plain {
-			t.Errorf("--key %s: got %q live under reprocess, want %q", text, live, plain)
-		}
-		if again := keyOf(t, k.withReplay(), &replayed); again == plain {
-			t.Errorf("--key %s: got %q for a replay under reprocess, want another key", text, again)
+		if a, b := keyOf(t, k.fn, rec), keyOf(t, k.fn, other); (a == b) != same {
+			t.Errorf("--key %s: got %q and %q for two messages with one body, want them equal: %v", text, a, b, same)
 		}
 	}
 	if a, b := keyOf(t, mustKey(t, "/tenant").fn, rec), keyOf(t, mustKey(t, "/order_id").fn, rec); a == b {

@@ -4,51 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"go.uber.org/zap/zapcore"
 
-	"github.com/onlyonce-go/onlyonce/consumer"
 	"github.com/onlyonce-go/onlyonce/dedupe"
 )
-
-// source says what arrives, outermost first.
-type source string
-
-const (
-	sourceSQS            source = "sqs"
-	sourceEventBridge    source = "eventbridge"
-	sourceSQSEventBridge source = "sqs+eventbridge"
-)
-
-// sourceNames returns what this build can read.
-func sourceNames() []string {
-	return []string{string(sourceSQS), string(sourceEventBridge), string(sourceSQSEventBridge)}
-}
-
-// laterSources are known and come with later builds.
-func laterSources() []string {
-	return []string{
-		"sqs+sns", "sqs+sns+eventbridge", "sns", "pipes", "pipes+eventbridge", "scheduler", "sqs+scheduler",
-		"eventbus", "sqs+s3", "kinesis", "dynamodb-stream", "apigateway",
-	}
-}
-
-func parseSource(text string) (source, error) {
-	switch {
-	case slices.Contains(sourceNames(), text):
-		return source(text), nil
-	case slices.Contains(laterSources(), text):
-		return "", fmt.Errorf("not in this build yet; available: %s", strings.Join(sourceNames(), ", "))
-	}
-	return "", fmt.Errorf("want one of %s", strings.Join(sourceNames(), ", "))
-}
-
-// replays tells whether records of the source can name an EventBridge replay.
-func (s source) replays() bool { return s == sourceEventBridge || s == sourceSQSEventBridge }
 
 // replay says what an EventBridge archive replay does to finished work.
 type replay string
@@ -90,16 +53,6 @@ func parseKey(text string) (k key, err error) {
 		}
 	}()
 	return key{text, dedupe.Field(pointers...)}, nil
-}
-
-// withReplay makes work that a replay brings again different work.
-func (k key) withReplay() dedupe.KeyFunc {
-	return dedupe.Join(k.fn, func(w *dedupe.KeyWriter, rec *consumer.Record) error {
-		if rec.Replay != "" {
-			w.String(rec.Replay)
-		}
-		return nil
-	})
 }
 
 func parseName(text string) (string, error) {

@@ -35,7 +35,7 @@ func largePayload(b *testing.B, n, size int) []byte {
 // The cost of an invocation with 10 messages, without the work: all of them
 // new, all of them done before, and without a guard.
 func BenchmarkInvokeSQS(b *testing.B) {
-	invoke := func(b *testing.B, h *lambdasource.SQSHandler, payload []byte) {
+	invoke := func(b *testing.B, h *lambdasource.BatchHandler, payload []byte) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 		defer cancel()
 		if _, err := h.Invoke(ctx, payload); err != nil {

@@ -76,7 +76,7 @@ func (l *ledger) checkOnce(t *testing.T, orders []string) {
 // invocations go to each in turn.
 func processes(n int, l *ledger) lambdatest.Invoker {
 	store := memdedupe.New()
-	var hs []*lambdasource.SQSHandler
+	var hs []*lambdasource.BatchHandler
 	for range n {
 		guard := dedupe.New(store, dedupe.Options{Consumer: "orders", Key: dedupe.Field("/order_id")})
 		hs = append(hs, lambdasource.SQS(guard, consumer.JSON(l.place)))

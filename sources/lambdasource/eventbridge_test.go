@@ -22,7 +22,7 @@ import (
 const event = `{"version":"0","id":"event-1","source":"shop","detail-type":"OrderPlaced","time":"2026-11-21T12:22:54Z","detail":{"order_id":"A-17"}}`
 
 // twoWorkers returns the same function in two processes, over one store.
-func twoWorkers(h consumer.Handler) (a, b *lambdasource.SQSHandler) {
+func twoWorkers(h consumer.Handler) (a, b *lambdasource.BatchHandler) {
 	store := memdedupe.New()
 	return lambdasource.SQS(dedupe.New(store, dedupe.Options{Consumer: "test"}), h),
 		lambdasource.SQS(dedupe.New(store, dedupe.Options{Consumer: "test"}), h)

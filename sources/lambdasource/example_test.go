@@ -2,6 +2,7 @@ package lambdasource_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 
@@ -85,4 +86,23 @@ func ExamplePayloadError() {
 	// Output:
 	// got an object with Records
 	// use lambdasource.SQS for an SQS event source mapping
+}
+
+// A function behind a Kinesis stream. Records of one key keep their order, so
+// nothing of it runs behind the record that fails.
+func ExampleKinesis() {
+	guard := dedupe.New(memdedupe.New(), dedupe.Options{Consumer: "orders"})
+	handler := lambdasource.Kinesis(guard, consumer.JSON(place))
+	record := func(sequence, key, order string) string {
+		data := base64.StdEncoding.EncodeToString([]byte(`{"order_id":"` + order + `"}`))
+		return `{"eventSource":"aws:kinesis","eventName":"aws:kinesis:record","eventID":"shardId-000000000006:` + sequence + `",` +
+			`"eventSourceARN":"arn:aws:kinesis:eu-central-1:123456789012:stream/orders",` +
+			`"kinesis":{"partitionKey":"` + key + `","sequenceNumber":"` + sequence + `","data":"` + data + `"}}`
+	}
+	payload := `{"Records":[` + record("101", "north", "A-18") + `,` + record("102", "north", "A-19") + `,` + record("103", "south", "A-17") + `]}`
+	response, err := handler.Invoke(context.Background(), []byte(payload))
+	fmt.Println(string(response), err)
+	// Output:
+	// placed A-17
+	// {"batchItemFailures":[{"itemIdentifier":"101"}]} <nil>
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/onlyonce-go/onlyonce/sources"
 )
 
-// message is one element of the Records of an SQS event.
+// message is one record of a payload.
 type message struct {
-	id     string // as it arrived
+	id     string // by which it is reported, as it arrived
 	rec    consumer.Record
 	hidden bool // broken so that its place in the order is not known
 }
@@ -51,7 +51,7 @@ func (r *reader) record() error {
 		if _, err := r.dec.ReadValue(); err != nil {
 			return r.syntax(err)
 		}
-		return unaddressed(number, "is no object", nil)
+		return r.unaddressed(number, "is no object", nil)
 	}
 	if _, err := r.dec.ReadToken(); err != nil {
 		return r.syntax(err)
@@ -67,18 +67,12 @@ func (r *reader) record() error {
 	}
 	switch {
 	case e.seen&seenSource == 0:
-		return unaddressed(number, "has no eventSource", nil)
+		return r.unaddressed(number, "has no eventSource", nil)
 	case e.seen&seenID == 0:
-		return unaddressed(number, "has no messageId", nil)
+		return r.unaddressed(number, "has no messageId", nil)
 	}
 	r.messages = append(r.messages, r.finish(&e))
 	return nil
-}
-
-// unaddressed is the failure of a payload with a record that no messageId
-// names, or that is not from SQS.
-func unaddressed(number int, what string, err error) error {
-	return badPayload(fmt.Sprintf("an object with Records of which number %d %s", number+1, what), err)
 }
 
 // member reads one name with its value. The error is a [PayloadError].
@@ -129,23 +123,23 @@ func (r *reader) identity(e *element, number int) error {
 	case err != nil:
 		return r.syntax(err)
 	case e.seen&seenID != 0:
-		return unaddressed(number, "has its messageId twice", nil)
+		return r.unaddressed(number, "has its messageId twice", nil)
 	case v[0] != '"':
-		return unaddressed(number, "has a messageId that is no string", nil)
+		return r.unaddressed(number, "has a messageId that is no string", nil)
 	}
 	id, err := r.unquote(v)
 	switch {
 	case err != nil:
-		return unaddressed(number, "has a broken messageId", err)
+		return r.unaddressed(number, "has a broken messageId", err)
 	case len(id) == 0:
-		return unaddressed(number, "has an empty messageId", nil)
+		return r.unaddressed(number, "has an empty messageId", nil)
 	}
 	e.seen |= seenID
 	e.id = string(id)
 	return nil
 }
 
-const sqsSource = "aws:sqs"
+const awsSQS = "aws:sqs"
 
 // origin reads the eventSource, which must be SQS.
 func (r *reader) origin(e *element, number int) error {
@@ -158,10 +152,10 @@ func (r *reader) origin(e *element, number int) error {
 		return nil
 	}
 	if v[0] != '"' {
-		return unaddressed(number, "has an eventSource that is no string", nil)
+		return r.unaddressed(number, "has an eventSource that is no string", nil)
 	}
-	if text, err := r.unquote(v); err != nil || string(text) != sqsSource {
-		return unaddressed(number, fmt.Sprintf("is from %q", text), err)
+	if text, err := r.unquote(v); err != nil || string(text) != awsSQS {
+		return r.unaddressed(number, fmt.Sprintf("is from %q", text), err)
 	}
 	e.seen |= seenSource
 	return nil
@@ -201,7 +195,7 @@ func (r *reader) finish(e *element) message {
 	rec.ID, rec.MessageID, rec.Source = e.id, e.id, e.raw.EventSourceARN
 	rec.Ordered = strings.HasSuffix(rec.Source, ".fifo")
 	if rec.Ordered {
-		r.fifo = true
+		r.ordered = true
 		if rec.Group == "" {
 			e.fault("MessageGroupId", sources.ErrNoMember, true)
 		}
@@ -210,7 +204,7 @@ func (r *reader) finish(e *element) message {
 		rec.Raw = refused{e.err}
 		return *m
 	}
-	e.raw.MessageId, e.raw.EventSource, e.raw.Body = e.id, sqsSource, string(rec.Body)
+	e.raw.MessageId, e.raw.EventSource, e.raw.Body = e.id, awsSQS, string(rec.Body)
 	rec.Raw = e.raw
 	return *m
 }

@@ -13,7 +13,7 @@ import (
 // PayloadError is the failure of an invocation whose payload is not what the
 // handler reads. Nothing was handled.
 type PayloadError struct {
-	Want string // what the handler reads: "an SQS event", "an EventBridge event"
+	Want string // what the handler reads: "an SQS event", "an EventBridge event", ...
 	Got  string // what arrived
 	Do   string // what to do about it
 	Err  error  // what is wrong with it, nil when Got says it all
@@ -46,46 +46,69 @@ func (e *PayloadError) Unwrap() error { return e.Err }
 const (
 	anSQSEvent        = "an SQS event"
 	anEventBridgeOne  = "an EventBridge event"
-	aPipesBatch       = "a JSON array, as EventBridge Pipes sends it"
+	anArray           = "a JSON array, as EventBridge Pipes sends it"
 	anObjectOfRecords = "an object with Records"
 	anObject          = "an object without Records"
 )
 
-// badEvent is the failure of a payload that EventBridge cannot read.
-func badEvent(payload []byte, err error) *PayloadError {
-	e := &PayloadError{
-		Want: anEventBridgeOne, Got: shape(payload), Err: err,
-		Do: "let nothing but an EventBridge rule invoke this function",
-	}
-	object := e.Got == anEventBridgeOne || e.Got == anObject
-	if object && errors.Is(err, sources.ErrNoMember) {
+// badEvent is the failure of a payload in which no event can be read.
+func (s source) badEvent(payload []byte, err error) *PayloadError {
+	got := shape(payload)
+	e := s.badPayload(payload, got, err)
+	object := got == anEventBridgeOne || got == anObject
+	if s.name == "EventBridge" && object && errors.Is(err, sources.ErrNoMember) {
 		e.Do = "remove the Input, InputPath or InputTransformer of the rule's target, if it has one: it strips the envelope;" +
 			" and let nothing but an EventBridge rule invoke this function"
 	}
-	switch e.Got {
-	case anEventBridgeOne:
+	switch got {
+	case s.wants:
 		e.Got = "a broken one"
 	case anObject:
 		e.Got = "some other object"
-	case anObjectOfRecords:
-		e.Do = "use lambdasource.SQS for an SQS event source mapping"
 	}
 	return e
 }
 
-// badPayload is the failure of a payload that SQS cannot read.
-func badPayload(got string, err error) *PayloadError {
-	e := &PayloadError{
-		Want: anSQSEvent, Got: got, Err: err,
-		Do: "let nothing but an SQS event source mapping invoke this function",
-	}
+// badPayload is the failure of a payload that is something else.
+func (s source) badPayload(payload []byte, got string, err error) *PayloadError {
+	e := &PayloadError{Want: s.wants, Got: got, Err: err, Do: "let nothing but " + s.from + " invoke this function"}
 	switch got {
+	case s.wants:
 	case anEventBridgeOne:
 		e.Do = "use lambdasource.EventBridge for the target of an EventBridge rule"
-	case aPipesBatch:
-		e.Do = "map the queue to the function with an SQS event source mapping instead of a pipe"
+	case anArray:
+		if s.name != "EventBus" {
+			e.Do = "use lambdasource.Pipes for the target of a pipe, lambdasource.EventBus for that of a custom event bus"
+		}
+	case anObjectOfRecords:
+		for _, other := range []source{sqsSource(), kinesisSource(), dynamoDBSource(), snsSource()} {
+			if other.name != s.name && other.sends(payload) {
+				e.Do = "use lambdasource." + other.name + " for " + other.from
+			}
+		}
 	}
 	return e
+}
+
+// sends reports whether the first of the records in a payload is the source's.
+func (s source) sends(payload []byte) bool {
+	records, err := only(payload, "Records")
+	if err != nil {
+		return false
+	}
+	dec := jsontext.NewDecoder(bytes.NewBuffer(records), lax())
+	if _, err := dec.ReadToken(); err != nil || dec.PeekKind() == jsontext.KindEndArray {
+		return false
+	}
+	first, err := dec.ReadValue()
+	if err != nil {
+		return false
+	}
+	from, err := only(first, "eventSource")
+	if err != nil {
+		from, err = only(first, "EventSource")
+	}
+	return err == nil && string(from) == `"`+s.origin+`"`
 }
 
 // shape says in a few words what a payload is.
@@ -101,7 +124,7 @@ func shape(payload []byte) string {
 	case jsontext.KindBeginObject:
 		return shapeOfObject(payload)
 	case jsontext.KindBeginArray:
-		return aPipesBatch
+		return anArray
 	case jsontext.KindString, jsontext.KindNumber:
 		return "a JSON " + kind.String()
 	default:

@@ -3,6 +3,7 @@ package lambdasource
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"unicode/utf8"
 
@@ -18,25 +19,31 @@ func lax() jsontext.Options {
 	return json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// reader reads the payload of an SQS event source mapping, in one pass.
+// reader reads the payload of a source that delivers batches, in one pass.
 type reader struct {
+	source   source
 	payload  []byte
 	dec      *jsontext.Decoder
 	messages []message
-	fifo     bool // a record is of a FIFO queue
+	ordered  bool // records are of a FIFO queue or of a stream
+	isBare   bool // elements are no messages
 	scratch  []byte
 
 	arn, region, sender string // of the message before: mostly the same again
 }
 
-// readEvent returns the messages of a payload, the broken ones included. The
-// error is a [PayloadError].
-func readEvent(payload []byte) ([]message, error) {
-	r := reader{payload: payload, dec: jsontext.NewDecoder(bytes.NewBuffer(payload), lax())}
-	if err := r.event(); err != nil {
+// read returns the messages of a payload, the broken ones included. The error
+// is a [PayloadError].
+func (s source) read(payload []byte) ([]message, error) {
+	r := reader{source: s, payload: payload, dec: jsontext.NewDecoder(bytes.NewBuffer(payload), lax())}
+	around := r.event
+	if s.array {
+		around = r.array
+	}
+	if err := around(); err != nil {
 		return nil, err
 	}
-	if r.fifo {
+	if r.ordered {
 		r.keepOrder()
 	}
 	return r.messages, nil
@@ -64,7 +71,7 @@ func (r *reader) event() error {
 			continue
 		}
 		if records {
-			return badPayload("an object with Records twice", nil)
+			return r.bad("an object with Records twice", nil)
 		}
 		records = true
 		if err := r.records(); err != nil {
@@ -74,13 +81,33 @@ func (r *reader) event() error {
 	if _, err := r.dec.ReadToken(); err != nil {
 		return r.syntax(err)
 	}
+	if err := r.end(); err != nil {
+		return err
+	}
+	if !records {
+		return r.other()
+	}
+	return nil
+}
+
+// array reads an array of records that stands alone.
+func (r *reader) array() error {
+	if r.dec.PeekKind() != jsontext.KindBeginArray {
+		return r.other()
+	}
+	if err := r.records(); err != nil {
+		return err
+	}
+	return r.end()
+}
+
+// end finds fault with what stands behind the payload.
+func (r *reader) end() error {
 	switch _, err := r.dec.ReadToken(); {
 	case err == nil:
-		return r.syntax(errors.New("data behind the object"))
+		return r.syntax(errors.New("data behind it"))
 	case !errors.Is(err, io.EOF):
 		return r.syntax(err)
-	case !records:
-		return r.other()
 	}
 	return nil
 }
@@ -91,14 +118,14 @@ func (r *reader) records() error {
 		if _, err := r.dec.ReadValue(); err != nil {
 			return r.syntax(err)
 		}
-		return badPayload("an object whose Records is no array but "+kindName(kind), nil)
+		return r.bad("an object whose Records is no array but "+kindName(kind), nil)
 	}
 	if _, err := r.dec.ReadToken(); err != nil {
 		return r.syntax(err)
 	}
 	r.messages = make([]message, 0, 10) // Lambda's default batch size
 	for r.dec.PeekKind() != jsontext.KindEndArray {
-		if err := r.record(); err != nil {
+		if err := r.source.element(r); err != nil {
 			return err
 		}
 	}
@@ -108,8 +135,8 @@ func (r *reader) records() error {
 	return nil
 }
 
-// keepOrder refuses what stands behind a record of a FIFO queue whose message
-// group could not be read: it may be of the same group.
+// keepOrder refuses what stands behind a record of a FIFO queue or a stream
+// whose group could not be read: it may be of the same group.
 func (r *reader) keepOrder() {
 	hidden := false
 	for i := range r.messages {
@@ -143,6 +170,19 @@ func (r *reader) unquote(raw []byte) ([]byte, error) {
 	return r.scratch, err
 }
 
-func (r *reader) other() error { return badPayload(shape(r.payload), nil) }
+func (r *reader) other() error { return r.bad(shape(r.payload), nil) }
 
-func (r *reader) syntax(err error) error { return badPayload("no JSON", err) }
+func (r *reader) syntax(err error) error { return r.bad("no JSON", err) }
+
+// bad is the failure of a payload that cannot be read.
+func (r *reader) bad(got string, err error) error { return r.source.badPayload(r.payload, got, err) }
+
+// unaddressed is the failure of a payload with a record that cannot be
+// reported by an id, or that is of another source.
+func (r *reader) unaddressed(number int, what string, err error) error {
+	around := "an object with Records"
+	if r.source.array {
+		around = "an array"
+	}
+	return r.bad(fmt.Sprintf("%s of which number %d %s", around, number+1, what), err)
+}

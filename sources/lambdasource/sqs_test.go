@@ -46,14 +46,14 @@ func TestSQSAllFailed(t *testing.T) {
 	bodies := []string{"bad1", "bad2", "bad3", "bad4", "bad5"}
 	payload := batchOf(t, bodies...)
 	response, err := lambdasource.SQS(nil, new(journal)).Invoke(t.Context(), payload)
-	all, ok := errors.AsType[*lambdasource.AllFailedError](err)
+	all, ok := errors.AsType[*lambdasource.FailedError](err)
 	if response != nil || !ok || all.Records != 5 || len(all.First) == 0 || !errors.Is(err, errRefused) {
-		t.Fatalf("got %s, %v; want nothing and an AllFailedError of 5 with the cause in it", response, err)
+		t.Fatalf("got %s, %v; want nothing and an FailedError of 5 with the cause in it", response, err)
 	}
 	if one, ok := errors.AsType[*lambdasource.RecordError](err); !ok || one.ID != "bad1" {
 		t.Errorf("first failure = %+v, want that of bad1", one)
 	}
-	if name := reflect.TypeOf(err).Elem().Name(); name != "AllFailedError" { // Lambda's errorType
+	if name := reflect.TypeOf(err).Elem().Name(); name != "FailedError" { // Lambda's errorType
 		t.Errorf("error type %s", name)
 	}
 	const text = "lambdasource: all 5 records failed: record bad1: card refused; record bad2: card refused; record bad3: card refused; and 2 more"
@@ -177,14 +177,14 @@ func TestSQSDecode(t *testing.T) {
 func TestConstructors(t *testing.T) {
 	j := new(journal)
 	for text, make := range map[string]func(){
-		"lambdasource: SQS needs a handler":                                  func() { lambdasource.SQS(nil, nil) },
-		"lambdasource: SQS takes one Options":                                func() { lambdasource.SQS(nil, j, lambdasource.Options{}, lambdasource.Options{}) },
-		"lambdasource: SQS: negative Options.Concurrency":                    func() { lambdasource.SQS(nil, j, lambdasource.Options{Concurrency: -1}) },
-		"lambdasource: SQS: negative Options.Reserve":                        func() { lambdasource.SQS(nil, j, lambdasource.Options{Reserve: -1}) },
-		"lambdasource: EventBridge needs a handler":                          func() { lambdasource.EventBridge(nil, nil) },
-		"lambdasource: EventBridge: Options.Decode is for SQS only":          func() { lambdasource.EventBridge(nil, j, lambdasource.Options{Decode: sources.EventBridge}) },
-		"lambdasource: EventBridge: Options.StopOnFailure is for SQS only":   func() { lambdasource.EventBridge(nil, j, lambdasource.Options{StopOnFailure: true}) },
-		"lambdasource: EventBridge: Options.ReportAllFailed is for SQS only": func() { lambdasource.EventBridge(nil, j, lambdasource.Options{ReportAllFailed: true}) },
+		"lambdasource: SQS needs a handler":                                                 func() { lambdasource.SQS(nil, nil) },
+		"lambdasource: SQS takes one Options":                                               func() { lambdasource.SQS(nil, j, lambdasource.Options{}, lambdasource.Options{}) },
+		"lambdasource: SQS: negative Options.Concurrency":                                   func() { lambdasource.SQS(nil, j, lambdasource.Options{Concurrency: -1}) },
+		"lambdasource: SQS: negative Options.Reserve":                                       func() { lambdasource.SQS(nil, j, lambdasource.Options{Reserve: -1}) },
+		"lambdasource: EventBridge needs a handler":                                         func() { lambdasource.EventBridge(nil, nil) },
+		"lambdasource: EventBridge: Options.Decode is for SQS, Pipes, SNS and Kinesis only": func() { lambdasource.EventBridge(nil, j, lambdasource.Options{Decode: sources.EventBridge}) },
+		"lambdasource: EventBridge: Options.StopOnFailure is for queues and streams only":   func() { lambdasource.EventBridge(nil, j, lambdasource.Options{StopOnFailure: true}) },
+		"lambdasource: EventBridge: Options.ReportAllFailed is for queues and streams only": func() { lambdasource.EventBridge(nil, j, lambdasource.Options{ReportAllFailed: true}) },
 	} {
 		func() {
 			defer func() {

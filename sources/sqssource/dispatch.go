@@ -49,7 +49,7 @@ func (r *run) process(ms []*message) {
 	for rec, err := range r.batch.Process(r.work, recs) {
 		r.mu.Lock()
 		m := r.byRec[rec]
-		m.ctx = nil
+		m.ctxs = nil
 		r.running--
 		free := 0
 		if storeError(err) && !m.lost && !r.stopping && (m.held || !r.fifo) {
@@ -64,9 +64,34 @@ func (r *run) process(ms []*message) {
 
 // renew makes m a new record for another try. r.mu is held.
 func (r *run) renew(m *message) {
-	delete(r.byRec, m.rec)
+	r.forget(m)
 	m.ran, m.rec = false, m.record(r.arn, r.fifo)
 	r.byRec[m.rec] = m
+}
+
+// forget forgets m's record and the parts of it. r.mu is held.
+func (r *run) forget(m *message) {
+	delete(r.byRec, m.rec)
+	for _, part := range m.parts {
+		delete(r.byRec, part)
+	}
+	m.parts = nil
+}
+
+// split returns the records of a message that holds several, and notes whose
+// they are.
+func (r *run) split(rec *consumer.Record) ([]*consumer.Record, error) {
+	parts, err := r.p.o.Split(rec)
+	r.mu.Lock()
+	defer r.unlock()
+	m := r.byRec[rec]
+	for _, part := range parts {
+		if part != nil && r.byRec[part] == nil { // else the batch refuses them
+			r.byRec[part] = m
+			m.parts = append(m.parts, part)
+		}
+	}
+	return parts, err
 }
 
 // handle runs the poller's handler with what the poller has to know of it.
@@ -74,9 +99,9 @@ func (r *run) handle(ctx context.Context, rec *consumer.Record) error {
 	claim, _ := dedupe.FromContext(ctx)
 	r.mu.Lock()
 	m := r.byRec[rec]
-	m.ran, m.ctx = true, ctx
+	m.ran, m.ctxs = true, append(m.ctxs, ctx)
 	if r.p.guard != nil {
-		m.failures = claim.Failures
+		m.failures = max(m.failures, claim.Failures)
 	}
 	lost := m.lost
 	r.storeAnswered(m)

@@ -185,8 +185,8 @@ func (r *run) loseVisibility(m *message, why error) {
 		return
 	}
 	m.lost = true
-	if m.ctx != nil {
-		dedupe.EndHandler(m.ctx, ErrVisibilityLost)
+	for _, ctx := range m.ctxs {
+		dedupe.EndHandler(ctx, ErrVisibilityLost)
 	}
 	r.tell(consumer.VisibilityLost{Record: m.rec, Err: why})
 }

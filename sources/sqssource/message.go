@@ -27,17 +27,18 @@ type message struct {
 	beat     time.Time // when its visibility timeout is extended next
 	place    int       // in the heap of beats, -1 when it is not there
 
-	attempt  int             // receives so far, as SQS counts them
-	failures int             // failed runs so far, as the guard counts them; 0 without a row
-	ran      bool            // in this turn
-	failed   bool            // in an earlier turn here, and is to run again
-	due      time.Time       // then: when
-	ctx      context.Context //nolint:containedctx // of its handler, while it runs
-	lost     bool            // its visibility timeout
-	held     bool            // the store gave no answer for it yet
-	tried    time.Time       // when it was last given to the batch processor
-	finished bool            // its work is done: only the delete is left
-	left     bool            // it is not in this process any more
+	attempt  int                // receives so far, as SQS counts them
+	failures int                // failed runs so far, as the guard counts them; 0 without a row
+	ran      bool               // in this turn
+	failed   bool               // in an earlier turn here, and is to run again
+	due      time.Time          // then: when
+	ctxs     []context.Context  // of its handlers, while they run
+	parts    []*consumer.Record // where it holds several
+	lost     bool               // its visibility timeout
+	held     bool               // the store gave no answer for it yet
+	tried    time.Time          // when it was last given to the batch processor
+	finished bool               // its work is done: only the delete is left
+	left     bool               // it is not in this process any more
 
 	wire    bool    // a heartbeat or its action is on the way to SQS
 	then    *action // waits for the heartbeat under way

@@ -27,6 +27,11 @@ type Options struct {
 	// that it refuses fails. Defaults to none.
 	Decode sources.Decoder
 
+	// Split makes several records of a message that holds several, such as
+	// [sources.S3Event], after Decode. Each has a key of its own; the message
+	// is done when all of them are. Defaults to none.
+	Split sources.Splitter
+
 	// Concurrency is how many handlers run at once. Defaults to 64, and is
 	// not for pollers that have Slots.
 	Concurrency int

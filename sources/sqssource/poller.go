@@ -47,6 +47,8 @@ func New(client Client, queueURL string, guard *dedupe.Guard, h consumer.Handler
 		panic("sqssource: New needs a handler")
 	case len(opts) > 1:
 		panic("sqssource: New takes one Options")
+	case guard.Reprocesses() && o.Decode == nil:
+		panic("sqssource: New: the guard has Options.Reprocess, and without Options.Decode no record has the name of a replay")
 	}
 	return &Poller{client: client, url: queueURL, guard: guard, h: h, o: o.withDefaults()}
 }
@@ -186,9 +188,13 @@ func newRun(ctx context.Context, p *Poller) *run {
 	r.polls, r.cut = context.WithCancel(detached)
 	r.work, r.halt = context.WithCancelCause(detached)
 	r.wireCtx, r.hangUp = context.WithCancel(detached)
-	r.batch = batch.New(p.guard, consumer.HandlerFunc(r.handle), batch.Options{
+	o := batch.Options{
 		Concurrency: p.o.Concurrency, Decode: p.o.Decode, Drain: r.drain, Observer: r.ofBatches(),
-	})
+	}
+	if p.o.Split != nil {
+		o.Split = r.split
+	}
+	r.batch = batch.New(p.guard, consumer.HandlerFunc(r.handle), o)
 	return r
 }
 

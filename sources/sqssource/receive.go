@@ -221,7 +221,7 @@ func (r *run) gone(m *message, as ending) {
 	m.left = true
 	r.stopBeats(m)
 	delete(r.here, m.id)
-	delete(r.byRec, m.rec)
+	r.forget(m)
 	r.bytes -= m.size
 	r.report.count(as)
 	r.cond.Broadcast()
