@@ -31,6 +31,11 @@ type Options struct {
 	// it stops its message group.
 	StopOnFailure bool
 
+	// Drain, once closed, ends starting: handlers that run go on, the records
+	// that have not started come back with a [NotStartedError], in all calls
+	// of Process, those to come included. Defaults to none.
+	Drain <-chan struct{}
+
 	// Decode takes the envelope off each record before anything else is done
 	// with it; a record that it refuses fails. Defaults to none.
 	Decode func(rec *consumer.Record) error

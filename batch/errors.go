@@ -16,6 +16,9 @@ var (
 	// Options.StopOnFailure is set.
 	ErrStopped = errors.New("batch: an earlier record of the batch failed")
 
+	// ErrDraining says that Options.Drain was closed.
+	ErrDraining = errors.New("batch: no record is started any more")
+
 	// errBroke is the cause when the caller leaves the loop over the results.
 	errBroke = errors.New("batch: the caller stopped reading results")
 )

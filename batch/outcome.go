@@ -205,7 +205,7 @@ func (r *run) abandon() {
 		if pl.done || pl.ticket == nil {
 			continue
 		}
-		if pl.ticket.Abandon(&AbandonedError{Cause: r.stopped}) {
+		if pl.ticket.Abandon(&AbandonedError{Cause: context.Cause(r.ctx)}) {
 			r.gaveUp = true
 			if pl.holds.CompareAndSwap(true, false) {
 				r.sess.LeaveBehind()

@@ -76,6 +76,11 @@ func (r *run) loop(yield func(*consumer.Record, error) bool) {
 	defer t.stop()
 	defer r.windUp(&t)
 	r.decode()
+	select {
+	case <-r.drain():
+		r.stop(ErrDraining)
+	default:
+	}
 	for {
 		r.read()
 		r.start()
@@ -118,6 +123,8 @@ func (r *run) await(t *timers) {
 	case <-r.notes.wake:
 	case slot <- struct{}{}:
 		r.launch()
+	case <-r.drain():
+		r.stop(ErrDraining)
 	case <-t.ended(r.ctx):
 		t.seen = true
 		r.stop(context.Cause(r.ctx))
@@ -125,6 +132,14 @@ func (r *run) await(t *timers) {
 	case <-t.abandon():
 		r.abandon()
 	}
+}
+
+// drain is closed when nothing is to be started any more, until that was seen.
+func (r *run) drain() <-chan struct{} {
+	if r.stopped != nil {
+		return nil
+	}
+	return r.p.o.Drain
 }
 
 // close joins what the run started. A handler that ignores its context is

@@ -127,6 +127,75 @@ type BatchDone struct {
 	Took    time.Duration
 }
 
+// Received is told when a receive from a queue brought messages.
+type Received struct {
+	Queue    string // its URL
+	Messages int
+	Asked    int // for how many
+	Took     time.Duration
+}
+
+// Redelivered is told when a message came that is being handled in this
+// process: it is not run, and its newer receipt handle is adopted.
+type Redelivered struct {
+	Record *Record
+}
+
+// Returned is told when a failed message is kept away for some time, after
+// which it is tried again.
+type Returned struct {
+	Record *Record
+	After  time.Duration
+	Err    error // why it failed
+}
+
+// VisibilityLost is told when the visibility timeout of a message could not be
+// extended: others may receive it, and its handler's context is cancelled.
+type VisibilityLost struct {
+	Record *Record
+	Err    error
+}
+
+// DeleteFailed is told when a finished message could not be deleted. When it
+// comes again it is deleted without being run.
+type DeleteFailed struct {
+	Record *Record
+	Err    error
+}
+
+// DeadLettered is told when a message that no retry can mend was moved to the
+// dead-letter queue, or, with an Err, could not be.
+type DeadLettered struct {
+	Record *Record
+	Queue  string // the URL of the dead-letter queue
+	Reason error  // why
+	Err    error
+}
+
+// QueueFailed is told when a request to a queue failed that is made again
+// after a while.
+type QueueFailed struct {
+	Queue string
+	Op    string // the operation
+	Err   error
+	Wait  time.Duration
+}
+
+// QueueUnfit is told, when a poller starts, of a setting of its queue that
+// contradicts others.
+type QueueUnfit struct {
+	Queue string
+	Why   string // and what follows from it
+}
+
+// Paused is told when a poller stops receiving for a while because the store
+// cannot be reached.
+type Paused struct {
+	Queue string
+	Err   error // the store's
+	Wait  time.Duration
+}
+
 // EventName returns "claimed".
 func (Claimed) EventName() string { return "claimed" }
 
@@ -168,3 +237,30 @@ func (RetentionShort) EventName() string { return "retention_short" }
 
 // EventName returns "batch_done".
 func (BatchDone) EventName() string { return "batch_done" }
+
+// EventName returns "received".
+func (Received) EventName() string { return "received" }
+
+// EventName returns "redelivered".
+func (Redelivered) EventName() string { return "redelivered" }
+
+// EventName returns "returned".
+func (Returned) EventName() string { return "returned" }
+
+// EventName returns "visibility_lost".
+func (VisibilityLost) EventName() string { return "visibility_lost" }
+
+// EventName returns "delete_failed".
+func (DeleteFailed) EventName() string { return "delete_failed" }
+
+// EventName returns "dead_lettered".
+func (DeadLettered) EventName() string { return "dead_lettered" }
+
+// EventName returns "queue_failed".
+func (QueueFailed) EventName() string { return "queue_failed" }
+
+// EventName returns "queue_unfit".
+func (QueueUnfit) EventName() string { return "queue_unfit" }
+
+// EventName returns "paused".
+func (Paused) EventName() string { return "paused" }

@@ -47,6 +47,8 @@ func TestEventNames(t *testing.T) {
 		consumer.Claimed{}, consumer.Duplicate{}, consumer.InProgress{}, consumer.Parked{}, consumer.Rejected{},
 		consumer.Completed{}, consumer.CompletionLost{}, consumer.Released{}, consumer.LeaseLost{},
 		consumer.Abandoned{}, consumer.StoreFailed{}, consumer.RetentionShort{}, consumer.BatchDone{},
+		consumer.Received{}, consumer.Redelivered{}, consumer.Returned{}, consumer.VisibilityLost{}, consumer.DeleteFailed{},
+		consumer.DeadLettered{}, consumer.QueueFailed{}, consumer.QueueUnfit{}, consumer.Paused{},
 	} {
 		name := e.EventName()
 		if !snake.MatchString(name) || seen[name] {

@@ -27,6 +27,19 @@ func FromContext(ctx context.Context) (Claim, bool) {
 	return Claim{Key: string(t.key), Fence: t.fence, Claims: int(t.claims), Failures: int(t.failures)}, true
 }
 
+// EndHandler ends the context of the handler that was given ctx, with a cause,
+// and reports false when ctx is not such a context or the handler returned. It
+// is for sources that learn that somebody else may have the record now. It
+// may be called from any goroutine.
+func EndHandler(ctx context.Context, cause error) bool {
+	t, ok := ctx.Value(claimKey{}).(*Ticket)
+	if !ok || !t.is(running) {
+		return false
+	}
+	t.ctx.end(cause)
+	return true
+}
+
 type claimKey struct{}
 
 // handlerContext is a handler's context: the session's with the claim in it,

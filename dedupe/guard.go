@@ -118,6 +118,23 @@ func New(store Store, o Options) *Guard {
 // handler parks the record.
 func (g *Guard) ClaimsLate() bool { return g != nil && g.o.AtMostOnce }
 
+// Lease returns how long a claim holds without being extended, 0 for a nil
+// Guard.
+func (g *Guard) Lease() time.Duration {
+	if g == nil {
+		return 0
+	}
+	return g.o.Lease
+}
+
+// Retention returns how long a record is remembered, 0 for a nil Guard.
+func (g *Guard) Retention() time.Duration {
+	if g == nil {
+		return 0
+	}
+	return g.o.Retention
+}
+
 // Observer returns the guard's observer, nil when it has none.
 func (g *Guard) Observer() consumer.Observer {
 	if g == nil {

@@ -23,11 +23,11 @@ type command struct {
 
 // commands returns the commands of this build, the default one first.
 func commands() []command {
-	return []command{demoCommand(), lambdaCommand()}
+	return []command{demoCommand(), lambdaCommand(), pollCommand()}
 }
 
 // laterCommands are known and come with later builds.
-func laterCommands() []string { return []string{"poll", "http"} }
+func laterCommands() []string { return []string{"http"} }
 
 func commandNames() []string {
 	var names []string
@@ -48,7 +48,13 @@ type settings struct {
 	retain      time.Duration
 	concurrency int
 	effectURL   string
-	logLevel    level
+
+	// Of poll only.
+	queueURL     string
+	abandonPolls bool
+	healthListen string
+
+	logLevel level
 
 	// Of the demo only.
 	messages   int

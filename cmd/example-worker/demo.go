@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strconv"
@@ -15,11 +14,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"go.uber.org/zap/zapcore"
 
-	"github.com/onlyonce-go/onlyonce/sources/lambdatest"
 	"github.com/onlyonce-go/onlyonce/sources/sqstest"
 )
 
@@ -52,7 +48,7 @@ func runDemo(ctx context.Context, p process, s settings) error {
 	if s.json {
 		out = p.stderr
 	}
-	show := newProgress(out, s.messages, p.getenv)
+	show := newProgress(out, s.messages, s.via, p.getenv)
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program, to start it as the worker: %w", err)
@@ -78,15 +74,14 @@ func runDemo(ctx context.Context, p process, s settings) error {
 
 // demo is a queue, a Lambda function and a ledger, and what happens to them.
 type demo struct {
-	s       settings
-	luck    luck
-	queue   *sqstest.Server
-	ledger  *ledger
-	server  *ledgerServer
-	log     *workerLog
-	runtime *lambdatest.Runtime
-	mapping *lambdatest.Mapping
-	sender  *producer
+	s      settings
+	luck   luck
+	queue  *sqstest.Server
+	ledger *ledger
+	server *ledgerServer
+	log    *workerLog
+	way    way
+	sender *producer
 
 	sent    atomic.Bool  // by the producer, everything
 	dropped atomic.Int64 // answers of batches
@@ -101,25 +96,28 @@ type demo struct {
 // program, to be run as the worker.
 func newDemo(ctx context.Context, s settings, self string, stderr io.Writer) (*demo, error) {
 	d := &demo{s: s, luck: luck{s.seed, s.duplicates, s.failures}, log: &workerLog{to: stderr, from: s.logLevel}}
-	d.ledger = newLedger(s.messages, d.luck)
+	d.ledger = newLedger(s.messages, d.luck, s.via == viaPoll)
 	d.queue = sqstest.New(sqstest.Options{
 		Seed: s.seed, Duplicate: s.duplicates / 2, Redeliver: s.duplicates / 10, Reorder: true, HistorySize: -1,
 	})
-	url := d.queue.CreateQueue(demoQueue, map[string]string{"VisibilityTimeout": demoVisibility})
+	d.queue.CreateQueue(demoDeadLetters, nil)
+	url := d.queue.CreateQueue(demoQueue, map[string]string{
+		"VisibilityTimeout": demoVisibility,
+		"RedrivePolicy":     `{"deadLetterTargetArn":"` + d.queue.ARN(demoDeadLetters) + `","maxReceiveCount":50}`,
+	})
 	var err error
-	d.server, err = startLedger(ctx, d.ledger, func() { d.runtime.Kill() })
+	d.server, err = startLedger(ctx, d.ledger, func() { d.way.kill() })
 	if err != nil {
 		return nil, fmt.Errorf("start the ledger: %w", err)
 	}
-	d.runtime = lambdatest.NewRuntime(lambdatest.RuntimeOptions{
-		Path: self, Args: workerArgs(s, d.server.url),
-		MaxConcurrency: demoInvocations, Timeout: demoTimeout, Stderr: d.log,
-	})
-	d.mapping = lambdatest.NewMapping(lambdatest.MappingOptions{
-		Queue: d.queue.Client(), QueueURL: url, Function: d.runtime,
-		ReportBatchItemFailures: true, BatchSize: demoBatch, Concurrency: demoInvocations, Timeout: demoTimeout,
-		Fault: d.fault, Observe: d.observe,
-	})
+	if s.via == viaPoll {
+		if d.way, err = newPollWay(d, self); err != nil {
+			d.server.close(ctx)
+			return nil, fmt.Errorf("start the queue: %w", err)
+		}
+	} else {
+		d.way = newLambdaWay(d, self, url)
+	}
 	d.sender = &producer{
 		client: d.queue.Client(), url: url, run: strconv.FormatInt(time.Now().UnixMilli(), 36),
 		orders: s.messages, luck: d.luck,
@@ -129,11 +127,12 @@ func newDemo(ctx context.Context, s settings, self string, stderr io.Writer) (*d
 }
 
 // workerArgs are the arguments of the worker's process.
-func workerArgs(s settings, effectURL string) []string {
+func (d *demo) workerArgs() []string {
+	s := d.s
 	return []string{
-		"lambda", "--store", s.store.String(), "--consumer", s.consumer, "--key", s.key.text,
+		"--store", s.store.String(), "--consumer", s.consumer, "--key", s.key.text,
 		"--lease", s.lease.String(), "--retain", s.retain.String(), "--concurrency", strconv.Itoa(s.concurrency),
-		"--effect-url", effectURL, "--log-level", min(s.logLevel, zapcore.InfoLevel).String(), // what is counted is told at info
+		"--effect-url", d.server.url, "--log-level", min(s.logLevel, zapcore.InfoLevel).String(), // what is counted is told at info
 	}
 }
 
@@ -144,7 +143,7 @@ func (d *demo) run(ctx context.Context, show *progress) error {
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer d.server.close(ctx)
-	defer d.runtime.Close()
+	defer d.way.close()
 	defer stop(nil)
 
 	filled := make(chan struct{})
@@ -162,7 +161,7 @@ func (d *demo) run(ctx context.Context, show *progress) error {
 		case <-work.Done():
 			return
 		}
-		if err := d.mapping.Run(work); err != nil {
+		if err := d.way.run(work); err != nil {
 			stop(err)
 		}
 	})
@@ -243,36 +242,7 @@ func (d *demo) status() status {
 	life, _ := d.ledger.life()
 	return status{
 		totals: d.ledger.count(), worker: d.log.count(), crashes: int(life),
-		deliveries: int(d.mapping.Counts().InvokedEvents),
+		deliveries: d.way.deliveries(),
 		acked:      int(d.acked.Load()), dropped: int(d.dropped.Load()),
 	}
-}
-
-// fault tells the ledger what an invocation is given, and loses some answers.
-func (d *demo) fault(seq int, messages []types.Message) lambdatest.Fault {
-	var numbers []int
-	for _, m := range messages {
-		if n, ok := numberIn(aws.ToString(m.Body)); ok {
-			numbers = append(numbers, n)
-		}
-	}
-	d.ledger.given(seq, numbers)
-	return lambdatest.Fault{DropResponse: d.luck.drops(seq)}
-}
-
-// observe counts what became of an invocation.
-func (d *demo) observe(inv lambdatest.Invocation) {
-	d.ledger.ended(inv.Seq)
-	d.acked.Add(int64(len(inv.Deleted)))
-	switch fe, failed := errors.AsType[*lambdatest.FunctionError](inv.Err); {
-	case errors.Is(inv.Err, lambdatest.ErrResponseLost):
-		d.dropped.Add(1)
-	case failed && fe.Type == "Runtime.ExitError":
-		d.refused.Add(1)
-		if exit, ok := errors.AsType[*exec.ExitError](inv.Err); ok && exit.ExitCode() == exitUsage {
-			d.unfit.Store(true) // unless it panicked: that has the same code, and says no mistake
-		}
-		return
-	}
-	d.refused.Store(0)
 }

@@ -62,7 +62,17 @@ func (d *demoProcess) end(t *testing.T) int {
 // in mid-batch, and the last line of stdout is its result.
 func TestDemo(t *testing.T) {
 	t.Parallel()
-	d := startDemo(t, nil, "--messages", "200", "--json")
+	for _, via := range []string{viaLambda, viaPoll} {
+		t.Run(via, func(t *testing.T) {
+			t.Parallel()
+			demoOf200(t, via)
+		})
+	}
+}
+
+func demoOf200(t *testing.T, via string) {
+	t.Helper()
+	d := startDemo(t, nil, "--messages", "200", "--json", "--via", via)
 	if code := d.end(t); code != 0 {
 		t.Errorf("got exit code %d, want 0: %s", code, &d.stderr)
 	}
@@ -170,7 +180,7 @@ func TestDemoStoreTaken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = d.run(t.Context(), newProgress(io.Discard, s.messages, noEnv))
+	err = d.run(t.Context(), newProgress(io.Discard, s.messages, s.via, noEnv))
 	if _, usage := errors.AsType[usageError](err); !usage || !strings.HasPrefix(err.Error(), "store file "+path+" is open in another process") {
 		t.Errorf("got error %v, want a mistake that names the store", err)
 	}
@@ -216,7 +226,7 @@ func TestDemoWithoutWorker(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = d.run(t.Context(), newProgress(&out, s.messages, func(string) string { return "" }))
+	err = d.run(t.Context(), newProgress(&out, s.messages, viaLambda, func(string) string { return "" }))
 	if got := errorText(err); !strings.Contains(got, "the worker's process does not stay") {
 		t.Errorf("got %q, want that the worker does not stay", got)
 	}

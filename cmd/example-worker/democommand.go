@@ -6,18 +6,19 @@ func demoCommand() command {
 	return command{
 		name:    "demo",
 		summary: "see for yourself, in a few seconds, on this machine alone",
-		text: "Sends orders through an SQS queue and a Lambda function on this machine: the queue and\n" +
-			"Lambda's side of it run in this process, the function is this program again, started as a\n" +
-			"process of its own. On the way orders are sent and delivered twice, calls fail, answers\n" +
-			"are lost, and the function is killed with SIGKILL in the middle of a batch. A ledger, the\n" +
-			"next system, applies each Idempotency-Key once and counts what was applied per order.\n" +
+		text: "Sends orders through an SQS queue and a worker on this machine: the queue, and Lambda's\n" +
+			"side of a function, run in this process; the worker is this program again, started as a\n" +
+			"process of its own, as a Lambda function or as a poller. On the way orders are sent and\n" +
+			"delivered twice, calls fail, answers are lost, and the worker is killed with SIGKILL in\n" +
+			"the middle of its work. A ledger, the next system, applies each Idempotency-Key once and\n" +
+			"counts what was applied per order.\n" +
 			"\n" +
 			"Exit code 1 when an order was lost or doubled. With --json the last line of stdout is,\n" +
 			"also when the demo was interrupted,\n" +
 			"  messages            orders that were sent, each counted once\n" +
-			"  deliveries          messages that were handed to the function, repeated ones included\n" +
+			"  deliveries          messages that were handed to the worker, repeated ones included\n" +
 			"  effects             effects that the ledger applied\n" +
-			"  duplicates_skipped  deliveries that the function acknowledged without running the handler\n" +
+			"  duplicates_skipped  deliveries that the worker acknowledged without running the handler\n" +
 			"  failures            runs of the handler that failed\n" +
 			"  lost                orders without an effect\n" +
 			"  doubled             orders with more than one effect\n" +
@@ -29,7 +30,7 @@ func demoCommand() command {
 			define(fs, "failures", &s.failures, parseShare, "0.05",
 				"the `SHARE` of orders whose first call the ledger answers with 500; it cuts the connection\nafter half as many effects, and the answers of as many batches are lost")
 			define(fs, "seed", &s.seed, parseSeed, "1", "the `NUMBER` that decides which orders they are")
-			define(fs, "via", &s.via, parseVia, "lambda", "how messages reach the worker: `WAY` lambda")
+			define(fs, "via", &s.via, parseVia, viaLambda, "how messages reach the worker: `WAY` lambda, as a function, or poll, as a poller")
 			fs.toggle("json", &s.json, "print the result as one JSON object, and all else to stderr")
 			define(fs, "store", &s.store, parseStore, "", "where finished work is remembered, one `STORE` of\n"+stores+"; unset: bolt in a temporary folder")
 			define(fs, "consumer", &s.consumer, parseName, program, consumerUsage)
@@ -53,19 +54,17 @@ func demoCommand() command {
 const orderKey = "/order_id"
 
 func parseVia(text string) (string, error) {
-	switch text {
-	case "lambda":
+	if text == viaLambda || text == viaPoll {
 		return text, nil
-	case "poll":
-		return "", usageError("it comes with the poller; available: lambda")
 	}
-	return "", usageError("want lambda")
+	return "", usageError("want lambda or poll")
 }
 
 // The demo's queue and function. Retries come quickly, so that it ends soon;
 // SQS counts visibility in whole seconds.
 const (
 	demoQueue       = "orders"
+	demoDeadLetters = "orders-dead"
 	demoVisibility  = "2" // seconds
 	demoTimeout     = 2 * time.Second
 	demoInvocations = 4 // at once

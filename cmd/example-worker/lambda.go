@@ -28,8 +28,7 @@ func lambdaCommand() command {
 			define(fs, "consumer", &s.consumer, parseName, program, consumerUsage)
 			define(fs, "source", &s.source, parseSource, string(sourceSQS),
 				"what arrives, outermost `SOURCE` first: sqs, eventbridge or sqs+eventbridge")
-			define(fs, "replay", &s.replay, parseReplay, string(replayDedupe),
-				"finished work that an EventBridge replay brings again: `POLICY` dedupe skips it,\nreprocess runs it once per replay")
+			define(fs, "replay", &s.replay, parseReplay, string(replayDedupe), replayUsage)
 			define(fs, "key", &s.key, parseKey, "id", keyUsage)
 			define(fs, "lease", &s.lease, parseDuration, "30s", leaseUsage)
 			define(fs, "retain", &s.retain, parseDuration, "336h", retainUsage)
@@ -50,6 +49,7 @@ const (
 	keyUsage      = "what makes two records the same work: \"id\", the source's stable id, or the values at\n" +
 		"`POINTERS` into the decoded body, such as /order_id or /tenant,/order_id; commas separate\n" +
 		"them, so a pointer that contains a comma cannot be named"
+	replayUsage = "finished work that an EventBridge replay brings again: `POLICY` dedupe skips it,\nreprocess runs it once per replay"
 	leaseUsage  = "how long a claim of a killed worker holds, as a `DURATION`; never past the deadline"
 	retainUsage = "how long finished work is remembered, as a `DURATION`"
 	levelUsage  = "log lines to write, from `LEVEL` up: debug, info, warn or error"
@@ -91,13 +91,7 @@ func runLambda(ctx context.Context, p process, s settings) error {
 // newFunction returns what Lambda invokes.
 func newFunction(s settings, store dedupe.Store, log *zap.Logger) lambda.Handler {
 	watch := zapobserver.New(log)
-	keys := s.key.fn
-	if s.replay == replayReprocess {
-		keys = s.key.withReplay()
-	}
-	guard := dedupe.New(store, dedupe.Options{
-		Consumer: s.consumer, Key: keys, Lease: s.lease, Retention: s.retain, Observer: watch,
-	})
+	guard := s.guard(store, watch)
 	o := lambdasource.Options{Concurrency: s.concurrency, Observer: watch}
 	if s.source == sourceEventBridge {
 		return lambdasource.EventBridge(guard, s.work(log), o)
@@ -106,6 +100,17 @@ func newFunction(s settings, store dedupe.Store, log *zap.Logger) lambda.Handler
 		o.Decode = sources.EventBridge
 	}
 	return lambdasource.SQS(guard, s.work(log), o)
+}
+
+// guard returns the guard of a worker.
+func (s settings) guard(store dedupe.Store, watch consumer.Observer) *dedupe.Guard {
+	keys := s.key.fn
+	if s.replay == replayReprocess {
+		keys = s.key.withReplay()
+	}
+	return dedupe.New(store, dedupe.Options{
+		Consumer: s.consumer, Key: keys, Lease: s.lease, Retention: s.retain, Observer: watch,
+	})
 }
 
 // work returns the handler of this example. Yours would call your own code.

@@ -9,7 +9,8 @@ import (
 // once, and what it counts decides whether the demo went well. It also makes
 // the failures that a next system can make.
 type ledger struct {
-	luck luck
+	luck     luck
+	oneBatch bool // there are no invocations: all calls of a process are one batch
 
 	mu     sync.Mutex
 	orders []order // by number
@@ -60,9 +61,9 @@ const (
 	answerHold                 // nothing yet: ask again when the caller has been killed
 )
 
-func newLedger(orders int, l luck) *ledger {
+func newLedger(orders int, l luck, oneBatch bool) *ledger {
 	return &ledger{
-		luck: l, orders: make([]order, orders), keys: make(map[keyID]posting, orders),
+		luck: l, oneBatch: oneBatch, orders: make([]order, orders), keys: make(map[keyID]posting, orders),
 		crash: newCrash(orders),
 	}
 }
@@ -86,6 +87,9 @@ func (l *ledger) call(key string, fence int64, n int, life int32) answer {
 	if p.applied {
 		l.absorb(&p, life)
 		return answerDone
+	}
+	if l.oneBatch {
+		l.crash.consider(0, l.crash.fresh, l.totals.effects)
 	}
 	victim := l.crash.victim(o.batch)
 	if !victim && !o.refused && l.luck.refuses(n) {

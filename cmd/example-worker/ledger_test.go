@@ -8,7 +8,7 @@ import (
 // Each key is applied once; what is repeated is absorbed and counted by its
 // reason; orders are judged by their number, whatever their keys.
 func TestLedger(t *testing.T) {
-	l := newLedger(60, luck{seed: 1, failures: 0})
+	l := newLedger(60, luck{seed: 1, failures: 0}, false)
 	l.crash.state = crashOver
 	for n := range 58 {
 		if a := l.call("k"+strconv.Itoa(n), 1, n, 0); a != answerDone {
@@ -33,7 +33,7 @@ func TestLedger(t *testing.T) {
 // answer that is cut explains one repetition.
 func TestLedgerMishaps(t *testing.T) {
 	const orders = 1000
-	l := newLedger(orders, luck{seed: 7, failures: 0.2})
+	l := newLedger(orders, luck{seed: 7, failures: 0.2}, false)
 	l.crash.state = crashOver
 	for n := range orders {
 		for fence := int64(1); ; fence++ {
@@ -56,7 +56,7 @@ func TestLedgerMishaps(t *testing.T) {
 // The crash strikes in a batch of which one effect is applied and answered,
 // one applied and not answered, and one at least not applied.
 func TestCrashStrikesInMidBatch(t *testing.T) {
-	l := newLedger(100, luck{})
+	l := newLedger(100, luck{}, false)
 	call := func(n int) answer { return l.call("k"+strconv.Itoa(n), 1, n, 0) }
 	for n := range 40 {
 		call(n)
@@ -88,7 +88,7 @@ func TestCrashStrikesInMidBatch(t *testing.T) {
 
 // A batch that ends before the crash could strike makes room for another.
 func TestCrashFindsAnotherBatch(t *testing.T) {
-	l := newLedger(10, luck{})
+	l := newLedger(10, luck{}, false)
 	l.given(0, []int{0, 1, 2})
 	l.call("k0", 1, 0, 0)
 	l.ended(0)

@@ -23,10 +23,14 @@ type progress struct {
 	err     error     // of the first write that failed: nobody looks any more
 }
 
-func newProgress(out io.Writer, messages int, getenv func(string) string) *progress {
+func newProgress(out io.Writer, messages int, via string, getenv func(string) string) *progress {
 	bar := isTerminal(out) && getenv("TERM") != "dumb"
 	p := &progress{out: out, messages: messages, bar: bar, color: bar && getenv("NO_COLOR") == ""}
-	p.printf("%s through a queue and a Lambda function on this machine\n", count(messages, "order goes", "orders go"))
+	worker := "a Lambda function"
+	if via == viaPoll {
+		worker = "a poller"
+	}
+	p.printf("%s through a queue and %s on this machine\n", count(messages, "order goes", "orders go"), worker)
 	return p
 }
 
@@ -50,7 +54,7 @@ const (
 func (p *progress) update(s status, took time.Duration) {
 	if s.crashes > p.crashes {
 		p.crashes = s.crashes
-		p.line(p.paint("31", fmt.Sprintf("worker killed in mid-batch after %s: Lambda starts another one", count(s.totals.effects, "effect", "effects"))))
+		p.line(p.paint("31", fmt.Sprintf("worker killed in mid-batch after %s: another one is started", count(s.totals.effects, "effect", "effects"))))
 	}
 	if p.bar {
 		if time.Since(p.at) >= redrawing {

@@ -15,7 +15,7 @@ func noEnv(string) string { return "" }
 // the crash, and no control characters.
 func TestProgressLines(t *testing.T) {
 	var out bytes.Buffer
-	p := newProgress(&out, 1000, noEnv)
+	p := newProgress(&out, 1000, viaLambda, noEnv)
 	for n := range 1001 {
 		s := status{totals: totals{effects: n}}
 		if n > 400 {
@@ -36,7 +36,7 @@ func TestProgressBar(t *testing.T) {
 	control := regexp.MustCompile(`\x1b\[[0-9;]*[mK]`)
 	for _, color := range []bool{true, false} {
 		var out bytes.Buffer
-		p := newProgress(&out, 1_000_000, noEnv)
+		p := newProgress(&out, 1_000_000, viaLambda, noEnv)
 		p.bar, p.color = true, color
 		big := totals{effects: 1_000_000}
 		p.update(status{totals: big, worker: workerCounts{skipped: 1_000_000, failed: 100_000}, crashes: 1}, 99999*time.Second)

@@ -50,7 +50,11 @@ func (r result) print(w io.Writer, s settings) {
 	writeLines(w, "", "On the way")
 	row("deliveries", r.Deliveries, "of %s", count(r.Messages, "order", "orders"))
 	row("failed runs", r.Failures, "%d answered 500, %s lost%s", t.refused, count(t.cut, "answer", "answers"), r.otherFailures())
-	row("batch responses lost", r.status.dropped, "%s", r.droppedSo())
+	if s.via == viaPoll {
+		row("queue's answers lost", r.status.dropped, "to receives and deletes")
+	} else {
+		row("batch responses lost", r.status.dropped, "%s", r.droppedSo())
+	}
 	row("workers killed", r.status.crashes, "%s", r.killedSo())
 	writeLines(w, "What came of it")
 	row("duplicates skipped", r.Skipped, "acknowledged without running the handler")
@@ -89,7 +93,7 @@ func (r result) killedSo() string {
 	if r.status.crashes == 0 {
 		return ""
 	}
-	return "with SIGKILL, in the middle of a batch"
+	return "with SIGKILL, in the middle of its work"
 }
 
 // oddities tells what a run on a machine that is not overloaded does not have.

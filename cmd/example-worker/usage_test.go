@@ -18,15 +18,25 @@ func TestMistakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
+	for _, name := range []string{"AWS_REGION", "AWS_DEFAULT_REGION"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("AWS_CONFIG_FILE", filepath.Join(t.TempDir(), "none"))
 	inLambda := map[string]string{runtimeAPI: "127.0.0.1:1"}
 	for _, c := range []struct {
 		args string
 		env  map[string]string
 		want string // parts of the line, joined by ...
 	}{
-		{args: "poll", want: `command "poll" is not in this build yet...demo, lambda`},
-		{args: "http --listen :0", want: `command "http" is not in this build yet...demo, lambda`},
-		{args: "serve", want: `unknown command "serve"...demo, lambda`},
+		{args: "poll", want: "--queue-url (or $QUEUE_URL) is missing"},
+		{args: "poll --queue-url http://localhost/q", want: "--store (or $STORE) is missing...memory:, bolt:PATH, dynamodb:TABLE"},
+		{args: "poll --queue-url orders --store memory:", want: "want a URL such as"},
+		{args: "poll --queue-url http://localhost/q --store memory: --source eventbridge", want: "cannot be polled: use sqs+eventbridge"},
+		{args: "poll --queue-url http://localhost/q --store memory: --replay reprocess", want: "--source sqs has no replay name"},
+		{args: "poll --queue-url http://localhost/q --store memory: --health-listen 8081", want: "want an address such as"},
+		{args: "poll --queue-url http://localhost/q --store memory:", want: "no AWS region: set AWS_REGION"},
+		{args: "http --listen :0", want: `command "http" is not in this build yet...demo, lambda, poll`},
+		{args: "serve", want: `unknown command "serve"...demo, lambda, poll`},
 		{args: "lambda", env: inLambda, want: "--store (or $STORE) is missing...memory:, bolt:PATH, dynamodb:TABLE"},
 		{args: "", env: inLambda, want: "lambda: --store (or $STORE) is missing"},
 		{args: "lambda --store memory:", want: "AWS_LAMBDA_RUNTIME_API is not set...demo"},
@@ -55,8 +65,8 @@ func TestMistakes(t *testing.T) {
 		{args: "lambda --store bolt:" + locked, env: inLambda, want: "store file " + locked + " is open in another process: stop"},
 		{args: "lambda --store bolt:/nowhere/at/all.db", env: inLambda, want: "/nowhere/at/all.db...name another file"},
 		{args: "demo --store bolt:" + locked, want: "store file " + locked + " is open in another process: stop"},
-		{args: "demo --via poll", want: "comes with the poller"},
-		{args: "demo --via pigeon", want: "want lambda"},
+
+		{args: "demo --via pigeon", want: "want lambda or poll"},
 		{args: "demo --messages none", want: "want a number from 1"},
 		{args: "demo --duplicates NaN", want: "want a share from 0 to 1"},
 		{args: "demo --failures 1.5", want: "want a share from 0 to 1"},

@@ -62,7 +62,11 @@ func (w *workerLog) Write(b []byte) (int, error) {
 }
 
 func (w *workerLog) line(text []byte) {
-	if refusal, ok := bytes.CutPrefix(text, []byte(program+" lambda: ")); ok {
+	refusal, ok := bytes.CutPrefix(text, []byte(program+" lambda: "))
+	if !ok {
+		refusal, ok = bytes.CutPrefix(text, []byte(program+" poll: "))
+	}
+	if ok {
 		w.refusal, w.last = string(refusal), string(text) // for whoever ends the demo to tell, once
 		return
 	}

@@ -60,6 +60,8 @@ func fields(e consumer.Event) []zap.Field {
 		l.add(zap.Duration("retention", e.Retention), zap.Duration("needed", e.Needed))
 	case consumer.BatchDone:
 		l.add(zap.Int("records", e.Records), zap.Int("done", e.Done), zap.Int("failed", e.Failed), zap.Duration("took", e.Took))
+	default:
+		l.queue(e)
 	}
 	return l
 }

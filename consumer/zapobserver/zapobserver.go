@@ -4,17 +4,20 @@
 // for a level that is off. The field "event" holds the event's stable name;
 // the message is for people and may change. Levels:
 //
-//	debug  claimed, completed, batch_done, kinds that are not known here
-//	info   duplicate, in_progress, released; claimed when it took over from a
-//	       worker whose lease ran out; batch_done with failures
+//	debug  claimed, completed, batch_done, received, returned, kinds that are
+//	       not known here
+//	info   duplicate, in_progress, released, redelivered; claimed when it took
+//	       over from a worker whose lease ran out; batch_done with failures
 //	warn   failed, rejected, parked, completion_lost, lease_lost, abandoned,
-//	       retention_short
-//	error  store_failed
+//	       retention_short, visibility_lost, delete_failed, dead_lettered,
+//	       queue_failed, queue_unfit, paused
+//	error  store_failed; dead_lettered when it failed
 //
 // Fields, left out where the event or the record has none: record_id,
 // message_id, source, type, group, replay, attempt, key, fence, claims,
 // failures, took_over, in_process, completed_at, until, ran, recorded, ops,
-// retention, needed, records, done, failed, took; of errors err, permanent, retry_after
+// retention, needed, records, done, failed, took, queue, messages, asked,
+// after, reason, op, wait, why; of errors err, permanent, retry_after
 // and, of a panic, stack. Times and durations are written as the logger's
 // encoder does.
 //
@@ -99,5 +102,5 @@ func describe(e consumer.Event) (zapcore.Level, string) {
 		}
 		return zap.DebugLevel, "batch done"
 	}
-	return zap.DebugLevel, "event"
+	return describeQueue(e)
 }

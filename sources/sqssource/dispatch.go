@@ -1,0 +1,128 @@
+package sqssource
+
+import (
+	"context"
+	"time"
+
+	"github.com/onlyonce-go/onlyonce/consumer"
+	"github.com/onlyonce-go/onlyonce/dedupe"
+)
+
+// start begins work on messages that were just received with n slots taken
+// for them, and gives back the slots that it does not need.
+func (r *run) start(ms []*message, n int) {
+	r.mu.Lock()
+	if r.stopping {
+		for _, m := range ms {
+			r.release(m)
+		}
+		r.unlock()
+		r.seat.put(n)
+		return
+	}
+	batch := ms
+	slots := len(ms)
+	if r.groups != nil {
+		batch, slots = r.admit(ms)
+	}
+	if len(batch) > 0 {
+		r.works.Go(func() { r.process(batch) })
+	}
+	r.unlock()
+	r.seat.put(n - slots)
+}
+
+// process runs messages to their outcomes.
+func (r *run) process(ms []*message) {
+	r.mu.Lock()
+	r.running += len(ms)
+	r.unlock()
+	recs := make([]*consumer.Record, len(ms))
+	for i, m := range ms {
+		recs[i] = &m.rec
+	}
+	var down error // the store's, as long as it answered none of them
+	undecided := 0
+	for rec, err := range r.batch.Process(r.work, recs) {
+		if storeError(err) {
+			down = err
+			undecided++
+		}
+		r.mu.Lock()
+		m := r.byRec[rec]
+		m.ctx = nil
+		r.running--
+		free := r.outcome(m, err)
+		r.unlock()
+		r.seat.put(free)
+	}
+	r.mu.Lock()
+	defer r.unlock()
+	if undecided == len(ms) {
+		r.storeFailed(down)
+	} else {
+		r.storeAnswered()
+	}
+}
+
+// handle runs the poller's handler with what the poller has to know of it.
+func (r *run) handle(ctx context.Context, rec *consumer.Record) error {
+	claim, _ := dedupe.FromContext(ctx)
+	r.mu.Lock()
+	m := r.byRec[rec]
+	m.ran, m.ctx = true, ctx
+	if r.p.guard != nil {
+		m.failures = claim.Failures
+	}
+	lost := m.lost
+	r.unlock()
+	if lost {
+		dedupe.EndHandler(ctx, ErrVisibilityLost)
+	}
+	return r.p.h.HandleRecord(ctx, rec)
+}
+
+// outcome acts on the outcome of one message and returns how many slots are
+// free with it. r.mu is held.
+func (r *run) outcome(m *message, err error) int {
+	if g := m.group; g != nil {
+		return r.groupOutcome(g, m, err)
+	}
+	r.settle(m, err)
+	return 1
+}
+
+// settle ends the stay of a message of no order. r.mu is held.
+func (r *run) settle(m *message, err error) {
+	switch {
+	case err == nil && m.ran:
+		m.finished = true
+		r.act(&action{m: m, as: done})
+	case err == nil:
+		m.finished = true
+		r.act(&action{m: m, as: duplicate})
+	case notStarted(err):
+		r.release(m)
+	case r.hopeless(err):
+		r.works.Go(func() { r.bury(m, err) })
+	default:
+		r.giveBack(m, err)
+	}
+}
+
+// release makes a message visible that was not started, or not again since it
+// failed. r.mu is held.
+func (r *run) release(m *message) {
+	if m.failed {
+		r.act(&action{m: m, as: failed, after: max(time.Until(m.due), 0)})
+		return
+	}
+	r.act(&action{m: m, as: released})
+}
+
+// giveBack returns a failed message to the queue. r.mu is held.
+func (r *run) giveBack(m *message, err error) {
+	after := r.delay(m, err)
+	r.tell(consumer.Returned{Record: &m.rec, After: after, Err: err})
+	r.act(&action{m: m, as: failed, after: after})
+}
