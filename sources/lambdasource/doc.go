@@ -1,8 +1,10 @@
 // Package lambdasource lets a handler be an AWS Lambda function behind an SQS
-// queue or an EventBridge rule.
+// queue or an EventBridge rule, and an [net/http.Handler] one behind API
+// Gateway or a function URL.
 //
 //	lambda.Start(lambdasource.SQS(guard, consumer.JSON(place)))
 //	lambda.Start(lambdasource.EventBridge(guard, consumer.JSON(place)))
+//	lambda.Start(lambdasource.HTTP(httpsource.Once(guard, orders)))
 //
 // No record is acknowledged without proof that it is done. A payload that is
 // not what the handler reads fails the invocation with a [PayloadError]
@@ -23,4 +25,10 @@
 // destination, never to the rule's dead-letter queue. An event that another
 // worker holds is such an error too, so keep the guard's lease below one
 // minute: then the first retry finds it ended.
+//
+// # HTTP
+//
+// [HTTP] adapts any [net/http.Handler]; what makes it run once is
+// httpsource.Once. Payloads of version 1.0 and 2.0 say which they are. Nobody
+// invokes the function a second time for a request: the client comes again.
 package lambdasource
