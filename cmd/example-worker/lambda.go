@@ -22,12 +22,13 @@ func lambdaCommand() command {
 		name:    "lambda",
 		summary: "serve the Lambda runtime API",
 		text: "Serves the Lambda runtime API: the function behind an SQS queue, whose mapping must\n" +
-			"have ReportBatchItemFailures, or the target of an EventBridge rule.",
+			"have ReportBatchItemFailures, the target of an EventBridge rule, or behind API Gateway or a\n" +
+			"function URL (apigateway: the same POST /orders as the http command).",
 		flags: func(fs *flagSet, s *settings) {
 			define(fs, "store", &s.store, parseStore, "", "where finished work is remembered, one `STORE` of\n"+stores+"; required")
 			define(fs, "consumer", &s.consumer, parseName, program, consumerUsage)
 			define(fs, "source", &s.source, parseSource, string(sourceSQS),
-				"what arrives, outermost `SOURCE` first: sqs, eventbridge or sqs+eventbridge")
+				"what arrives, outermost `SOURCE` first: sqs, eventbridge, sqs+eventbridge or apigateway")
 			define(fs, "replay", &s.replay, parseReplay, string(replayDedupe), replayUsage)
 			define(fs, "key", &s.key, parseKey, "id", keyUsage)
 			define(fs, "lease", &s.lease, parseDuration, "30s", leaseUsage)
@@ -63,6 +64,9 @@ func checkLambda(s settings) error {
 		return usagef("--replay reprocess needs a source with an EventBridge envelope, %s or %s: --source %s has no replay name",
 			sourceEventBridge, sourceSQSEventBridge, s.source)
 	}
+	if s.source == sourceAPIGateway && s.key.text != "id" {
+		return usagef("--key %s is not for --source %s: the key is the request's header Idempotency-Key", s.key.text, s.source)
+	}
 	return nil
 }
 
@@ -92,6 +96,9 @@ func runLambda(ctx context.Context, p process, s settings) error {
 func newFunction(s settings, store dedupe.Store, log *zap.Logger) lambda.Handler {
 	watch := zapobserver.New(log)
 	guard := s.guard(store, watch)
+	if s.source == sourceAPIGateway {
+		return lambdasource.HTTP(newOrders(s, guard, log))
+	}
 	o := lambdasource.Options{Concurrency: s.concurrency, Observer: watch}
 	if s.source == sourceEventBridge {
 		return lambdasource.EventBridge(guard, s.work(log), o)

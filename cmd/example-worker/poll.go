@@ -71,6 +71,8 @@ func checkPoll(s settings) error {
 		return usagef("--queue-url (or $QUEUE_URL) is missing: name the queue to poll")
 	case s.store == (storeRef{}):
 		return usagef("--store (or $STORE) is missing: say where finished work is remembered, one of %s", stores)
+	case s.source == sourceAPIGateway:
+		return usagef("--source %s cannot be polled: use %s lambda behind API Gateway, or %s http", s.source, program, program)
 	case s.source == sourceEventBridge:
 		return usagef("--source %s cannot be polled: use %s for a rule that sends to the queue", s.source, sourceSQSEventBridge)
 	case s.replay == replayReprocess && !s.source.replays():

@@ -22,18 +22,19 @@ const (
 	sourceSQS            source = "sqs"
 	sourceEventBridge    source = "eventbridge"
 	sourceSQSEventBridge source = "sqs+eventbridge"
+	sourceAPIGateway     source = "apigateway"
 )
 
 // sourceNames returns what this build can read.
 func sourceNames() []string {
-	return []string{string(sourceSQS), string(sourceEventBridge), string(sourceSQSEventBridge)}
+	return []string{string(sourceSQS), string(sourceEventBridge), string(sourceSQSEventBridge), string(sourceAPIGateway)}
 }
 
 // laterSources are known and come with later builds.
 func laterSources() []string {
 	return []string{
 		"sqs+sns", "sqs+sns+eventbridge", "sns", "pipes", "pipes+eventbridge", "scheduler", "sqs+scheduler",
-		"eventbus", "sqs+s3", "kinesis", "dynamodb-stream", "apigateway",
+		"eventbus", "sqs+s3", "kinesis", "dynamodb-stream",
 	}
 }
 
