@@ -261,6 +261,20 @@ func TestAbort(t *testing.T) {
 	want(t, post(t, site, "k", "{}"), http.StatusOK, "3", false)
 }
 
+// A request that waits for a twin which ends its goroutine is answered all the
+// same.
+func TestAbortOfTwin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		site := site(&orders{do: func(_ http.ResponseWriter, _ *http.Request, _ int) {
+			time.Sleep(time.Second)
+			runtime.Goexit()
+		}}, httpsource.Options{Wait: true})
+		go post(t, site, "k", "{}")
+		synctest.Wait()
+		wantProblem(t, post(t, site, "k", "{}"), http.StatusInternalServerError, httpsource.ProblemFailed)
+	})
+}
+
 // A handler that would stream is told that it cannot, by all ways there are.
 func TestCannotStream(t *testing.T) {
 	h := site(&orders{do: func(w http.ResponseWriter, _ *http.Request, _ int) {
