@@ -68,6 +68,18 @@ func TestHTTPPayload(t *testing.T) {
 	}
 }
 
+// Headers whose names differ in case only are one header with several values,
+// always in the same order: a key that is there twice is not taken for one.
+func TestHTTPHeaderCase(t *testing.T) {
+	for range 50 {
+		got, err := ask(t, []byte(`{"httpMethod":"POST","path":"/","headers":{"idempotency-key":"a"},
+			"multiValueHeaders":{"idempotency-key":["c"],"Idempotency-Key":["a"],"IDEMPOTENCY-KEY":["b"]}}`))
+		if want := []string{"b", "a", "c"}; err != nil || !slices.Equal(got.Header["Idempotency-Key"], want) {
+			t.Fatalf("got %q, %v, want %q", got.Header, err, want)
+		}
+	}
+}
+
 // What the event types of aws-lambda-go write is read.
 func TestHTTPEventTypes(t *testing.T) {
 	for _, e := range []any{
