@@ -1,6 +1,7 @@
 package httpsource_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -26,7 +27,7 @@ func Example() {
 	mux.Handle("POST /orders", httpsource.Once(guard, orders))
 
 	send := func(key, body string) {
-		r := httptest.NewRequest(http.MethodPost, "/orders", strings.NewReader(body))
+		r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/orders", strings.NewReader(body))
 		r.Header.Set("Idempotency-Key", key)
 		w := httptest.NewRecorder()
 		mux.ServeHTTP(w, r)

@@ -55,7 +55,7 @@ func serveUntilKilled(path string) error {
 		w.WriteHeader(http.StatusCreated)
 		fmt.Fprintf(w, "%s %d", r.URL.Path, c.Fence)
 	})
-	return http.Serve(ln, httpsource.Once(guard, h)) //nolint:gosec // a test's
+	return http.Serve(ln, httpsource.Once(guard, h))
 }
 
 // server is a process that serves.

@@ -57,7 +57,7 @@ func (m *once) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refused.write(w)
 		return
 	}
-	x.run(w)
+	x.run(w) //nolint:contextcheck // what it owes the store outlives the request, on purpose
 }
 
 // read makes an exchange of a request, or says why it cannot. keyErr is what

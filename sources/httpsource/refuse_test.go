@@ -29,7 +29,7 @@ func TestReusedKey(t *testing.T) {
 		{http.MethodPost, "/orders?dry_run=1", "{}"},
 		{http.MethodPut, "/orders", "{}"},
 	} {
-		r := httptest.NewRequest(c.method, c.target, strings.NewReader(c.body))
+		r := httptest.NewRequestWithContext(t.Context(), c.method, c.target, strings.NewReader(c.body))
 		r.Header.Set("Idempotency-Key", "k")
 		wantProblem(t, do(site, r), http.StatusUnprocessableEntity, httpsource.ProblemReused)
 	}
@@ -42,7 +42,7 @@ func TestReusedKeyShifted(t *testing.T) {
 	h := &orders{}
 	site := site(h)
 	for i, c := range []struct{ target, body string }{{"/a?bc", "d"}, {"/a?b", "cd"}, {"/ab?c", "d"}} {
-		r := httptest.NewRequest(http.MethodPost, c.target, strings.NewReader(c.body))
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, c.target, strings.NewReader(c.body))
 		r.Header.Set("Idempotency-Key", "k")
 		if w := do(site, r); (w.Code == http.StatusCreated) != (i == 0) {
 			t.Errorf("%+v: got %d", c, w.Code)
@@ -91,7 +91,7 @@ func TestMethods(t *testing.T) {
 		h := &orders{}
 		site := site(h, httpsource.Options{Methods: c.methods})
 		for range 2 {
-			r := httptest.NewRequest(c.method, "/orders", http.NoBody)
+			r := httptest.NewRequestWithContext(t.Context(), c.method, "/orders", http.NoBody)
 			r.Header.Set("Idempotency-Key", "k")
 			do(site, r)
 		}
