@@ -90,11 +90,9 @@ const trusted = 64 << 10
 
 // readBody reads all of a body, or says why it cannot.
 func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, *problem) {
-	tooLarge := &problem{ProblemTooLarge, "The body is too large", http.StatusRequestEntityTooLarge,
-		fmt.Sprintf("A body can have at most %d bytes.", most), 0}
 	if r.ContentLength > most {
 		w.Header().Set("Connection", "close") // instead of reading what is not wanted
-		return nil, tooLarge
+		return nil, tooLarge(most)
 	}
 	var b bytes.Buffer
 	if r.ContentLength > 0 {
@@ -106,13 +104,18 @@ func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, *prob
 	}
 	_, err := b.ReadFrom(http.MaxBytesReader(w, body, most))
 	if _, limit := errors.AsType[*http.MaxBytesError](err); limit {
-		return nil, tooLarge
+		return nil, tooLarge(most)
 	}
 	if err != nil {
 		return nil, &problem{ProblemBody, "The body could not be read", http.StatusBadRequest,
 			"It did not arrive as a whole. Send the request with the same key again.", 0}
 	}
 	return b.Bytes(), nil
+}
+
+func tooLarge(most int64) *problem {
+	return &problem{ProblemTooLarge, "The body is too large", http.StatusRequestEntityTooLarge,
+		fmt.Sprintf("A body can have at most %d bytes.", most), 0}
 }
 
 // exchange is one request on its way through a guard.
