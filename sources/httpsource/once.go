@@ -90,20 +90,24 @@ const trusted = 64 << 10
 
 // readBody reads all of a body, or says why it cannot.
 func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, *problem) {
+	body := r.Body
+	if body == nil {
+		body = http.NoBody
+	}
 	if r.ContentLength > most {
-		w.Header().Set("Connection", "close") // instead of reading what is not wanted
+		w.Header().Set("Connection", "close")
+		if r.Header.Get("Expect") == "" { // else the client waits for the answer
+			drain(body)
+		}
 		return nil, tooLarge(most)
 	}
 	var b bytes.Buffer
 	if r.ContentLength > 0 {
 		b.Grow(int(min(r.ContentLength, trusted)) + bytes.MinRead)
 	}
-	body := r.Body
-	if body == nil {
-		body = http.NoBody
-	}
 	_, err := b.ReadFrom(http.MaxBytesReader(w, body, most))
 	if _, limit := errors.AsType[*http.MaxBytesError](err); limit {
+		drain(body)
 		return nil, tooLarge(most)
 	}
 	if err != nil {
@@ -111,6 +115,12 @@ func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, *prob
 			"It did not arrive as a whole. Send the request with the same key again.", 0}
 	}
 	return b.Bytes(), nil
+}
+
+// drain reads some of a body that is not wanted: many clients read no answer
+// before they have sent everything, and would find the connection broken.
+func drain(body io.Reader) {
+	_, _ = io.CopyN(io.Discard, body, 8<<20)
 }
 
 func tooLarge(most int64) *problem {

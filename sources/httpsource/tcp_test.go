@@ -1,6 +1,7 @@
 package httpsource_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -181,3 +182,48 @@ func TestReplayedBytes(t *testing.T) {
 		t.Errorf("got %.300q, want %.300q and Idempotency-Replayed", again, first)
 	}
 }
+
+// A client that sends all of its large body before it reads gets the answer,
+// and one that asks first sends nothing.
+func TestTooLargeOverTCP(t *testing.T) {
+	h := &orders{}
+	s := serve(t, site(h))
+	const size = 6 << 20
+	for name, head := range map[string]string{
+		"length": fmt.Sprintf("Content-Length: %d\r\n\r\n", size),
+		"chunks": fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n", size),
+		"asks":   fmt.Sprintf("Content-Length: %d\r\nExpect: 100-continue\r\n\r\n", size),
+	} {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_, err = fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k\r\n"+head)
+		if err == nil && name != "asks" {
+			_, err = io.Copy(conn, io.LimitReader(zeros{}, size))
+		}
+		if err == nil && name == "chunks" {
+			_, err = fmt.Fprint(conn, "\r\n0\r\n\r\n")
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusRequestEntityTooLarge {
+			t.Errorf("%s: got %s, want 413", name, resp.Status)
+		}
+	}
+	h.wantRuns(t, 0)
+}
+
+// zeros has no end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
