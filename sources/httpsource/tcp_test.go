@@ -198,7 +198,7 @@ func TestTooLargeOverTCP(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
+		t.Cleanup(func() { conn.Close() })
 		_, err = fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k\r\n"+head)
 		if err == nil && name != "asks" {
 			_, err = io.Copy(conn, io.LimitReader(zeros{}, size))
