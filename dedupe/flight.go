@@ -26,21 +26,30 @@ func (t *Ticket) takeOff() bool {
 // waits for one of another batch, nor for a later one of its own that has not
 // started, so that no cycle of lanes can form; nobody
 // waits for a handler that ignores its context, nor for the one that it is
-// called by. Guard.mu is held.
+// called by, nor in a session that does not want to. Guard.mu is held.
 func (lead *Ticket) follow(t *Ticket) {
 	lead.mu.Lock()
 	abandoned, lease := lead.abandoned, lead.leaseEnd
 	lead.mu.Unlock()
-	refuse := abandoned || t.rec.Ordered && (lead.s != t.s || lead.mayWaitFor(t)) || t.inside(lead)
+	refuse := abandoned || t.s.o.NoFollow || t.rec.Ordered && (lead.s != t.s || lead.mayWaitFor(t)) || t.inside(lead)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if refuse {
-		t.twinLease = t.s.g.twinUntil(lease)
+		t.twinLease, t.twinOther = t.s.g.twinUntil(lease), t.differs(lead.fingerprint)
 		t.to(refused)
 		return
 	}
 	t.to(following)
 	lead.followers = append(lead.followers, t)
+}
+
+// refuse reports a ticket whose twin it may not follow.
+func (t *Ticket) refuse() {
+	if t.twinOther {
+		t.reject(&MismatchError{Key: t.key})
+		return
+	}
+	t.busy(t.twinLease)
 }
 
 // mayWaitFor reports whether lead stands behind t in their batch and was

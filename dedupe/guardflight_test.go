@@ -220,6 +220,40 @@ func TestFollowersFingerprint(t *testing.T) {
 	}
 }
 
+// In a session that does not want to follow, a record whose twin runs here is
+// refused at once, as in progress or for its other payload; the session's own
+// key and fingerprint stand in for those of the guard.
+func TestNoFollow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, l := newGuard(&faults{}, func(o *dedupe.Options) { o.Key = dedupe.Attribute("none"); o.Fingerprint = nil })
+		outcomes := map[int]error{}
+		s := g.Session(t.Context(), dedupe.SessionOptions{
+			Settled: func(tk *dedupe.Ticket, err error) { outcomes[tk.Number()] = err },
+			Again:   func(*dedupe.Ticket) { t.Error("told to try again") },
+			Key:     dedupe.ID, Fingerprint: dedupe.BodyFingerprint, NoFollow: true,
+		})
+		first := &s.Admit([]*consumer.Record{{ID: "a", Body: []byte("1")}}, 0)[0]
+		time.Sleep(time.Second)
+		s.Admit([]*consumer.Record{{ID: "a", Body: []byte("1")}, {ID: "a", Body: []byte("2")}}, 1)
+		if e, ok := errors.AsType[*consumer.RetryError](outcomes[1]); !ok || !errors.Is(e, dedupe.ErrInProgress) || e.After != 30*time.Second {
+			t.Errorf("got error %v, want to come back when the lease has ended, in 30s", outcomes[1])
+		}
+		if _, ok := errors.AsType[*dedupe.MismatchError](outcomes[2]); !ok {
+			t.Errorf("got error %v, want a MismatchError", outcomes[2])
+		}
+		first.Settle(first.Handle(&tally{}))
+		s.Admit([]*consumer.Record{{ID: "a", Body: []byte("1")}, {ID: "a", Body: []byte("2")}}, 3)
+		s.Close()
+		wantIs(t, outcomes[0], nil)
+		wantIs(t, outcomes[3], nil)
+		if _, ok := errors.AsType[*dedupe.MismatchError](outcomes[4]); !ok {
+			t.Errorf("got error %v, want a MismatchError", outcomes[4])
+		}
+		wantTold[consumer.InProgress](t, l, 1)
+		wantTold[consumer.Rejected](t, l, 2)
+	})
+}
+
 func fingerprinted(o *dedupe.Options) { o.Fingerprint = dedupe.BodyFingerprint }
 
 // A record of a FIFO queue does not wait for one of another batch: it comes

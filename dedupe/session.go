@@ -30,6 +30,15 @@ type SessionOptions struct {
 	// Key stands in for the guard's Options.Key. Defaults to that.
 	Key KeyFunc
 
+	// Fingerprint stands in for the guard's Options.Fingerprint. Defaults to
+	// that.
+	Fingerprint FingerprintFunc
+
+	// NoFollow makes a record whose twin runs in this process fail with
+	// [ErrInProgress], as it would if the twin ran elsewhere. Defaults to
+	// false: it waits for its twin.
+	NoFollow bool
+
 	// Limit is when the caller has to answer: no settlement is waited for
 	// after it. Defaults to none.
 	Limit time.Time
@@ -188,7 +197,7 @@ func (s *Session) admit(ts []Ticket) {
 	s.g.mu.Unlock()
 	for i := range ts {
 		if ts[i].is(refused) {
-			ts[i].busy(ts[i].twinLease)
+			ts[i].refuse()
 		}
 	}
 	s.claim(sc, now)
@@ -204,7 +213,7 @@ func (s *Session) lead(t *Ticket) {
 	leads := t.takeOff()
 	s.g.mu.Unlock()
 	if t.is(refused) {
-		t.busy(t.twinLease)
+		t.refuse()
 	}
 	if leads {
 		sc := s.g.scratch()

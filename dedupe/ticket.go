@@ -60,6 +60,7 @@ type Ticket struct {
 	followers []*Ticket // guarded by Guard.mu until landed
 	landed    bool      // nobody can follow any more
 	twinLease Millis    // of the twin that refused to be followed
+	twinOther bool      // that twin has another payload
 }
 
 // Record returns the ticket's record.
@@ -102,7 +103,11 @@ func (t *Ticket) identify(w *KeyWriter) (err error) {
 		return err
 	}
 	t.key = key
-	if f := t.s.g.o.Fingerprint; f != nil {
+	f := t.s.o.Fingerprint
+	if f == nil {
+		f = t.s.g.o.Fingerprint
+	}
+	if f != nil {
 		fingerprint, err := f(t.rec)
 		if err != nil {
 			return err

@@ -23,11 +23,11 @@ type command struct {
 
 // commands returns the commands of this build, the default one first.
 func commands() []command {
-	return []command{demoCommand(), lambdaCommand(), pollCommand()}
+	return []command{demoCommand(), lambdaCommand(), pollCommand(), httpCommand()}
 }
 
 // laterCommands are known and come with later builds.
-func laterCommands() []string { return []string{"http"} }
+func laterCommands() []string { return nil }
 
 func commandNames() []string {
 	var names []string
@@ -53,6 +53,9 @@ type settings struct {
 	queueURL     string
 	abandonPolls bool
 	healthListen string
+
+	// Of http only.
+	listen string
 
 	logLevel level
 

@@ -22,7 +22,8 @@ func lambdaCommand() command {
 		name:    "lambda",
 		summary: "serve the Lambda runtime API",
 		text: "Serves the Lambda runtime API: the function behind a queue or a stream, whose mapping\n" +
-			"must have ReportBatchItemFailures, or one that is invoked with events.",
+			"must have ReportBatchItemFailures, one that is invoked with events, or one behind API\n" +
+			"Gateway or a function URL (apigateway: the same POST /orders as the http command).",
 		flags: func(fs *flagSet, s *settings) {
 			define(fs, "store", &s.store, parseStore, "", "where finished work is remembered, one `STORE` of\n"+stores+"; required")
 			define(fs, "consumer", &s.consumer, parseName, program, consumerUsage)
@@ -63,6 +64,9 @@ func checkLambda(s settings) error {
 		return usagef("--replay reprocess needs a source with an EventBridge envelope, one of %s: --source %s has no replay name",
 			strings.Join(replaySources(), ", "), s.source)
 	}
+	if s.source == sourceAPIGateway && s.key.text != "id" {
+		return usagef("--key %s is not for --source %s: the key is the request's header Idempotency-Key", s.key.text, s.source)
+	}
 	return nil
 }
 
@@ -91,8 +95,12 @@ func runLambda(ctx context.Context, p process, s settings) error {
 // newFunction returns what Lambda invokes.
 func newFunction(s settings, store dedupe.Store, log *zap.Logger) lambda.Handler {
 	watch := zapobserver.New(log)
+	guard := s.guard(store, watch)
+	if s.source == sourceAPIGateway {
+		return lambdasource.HTTP(newOrders(s, guard, log))
+	}
 	in := s.source.way()
-	return in.function(s.guard(store, watch), s.work(log), lambdasource.Options{
+	return in.function(guard, s.work(log), lambdasource.Options{
 		Concurrency: s.concurrency, Observer: watch, Decode: in.decode, Split: in.split, ReportAllFailed: in.stream,
 	})
 }

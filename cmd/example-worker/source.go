@@ -16,7 +16,10 @@ import (
 // source says what arrives, outermost first.
 type source string
 
-const sourceSQS source = "sqs"
+const (
+	sourceSQS        source = "sqs"
+	sourceAPIGateway source = "apigateway" // its function runs an http.Handler
+)
 
 // wayIn is how records of a source come in.
 type wayIn struct {
@@ -46,6 +49,7 @@ func waysIn() []wayIn {
 		{source: "sqs+s3", function: made(lambdasource.SQS), split: sources.S3Event},
 		{source: "kinesis", function: made(lambdasource.Kinesis), stream: true},
 		{source: "dynamodb-stream", function: made(lambdasource.DynamoDBStream), stream: true},
+		{source: sourceAPIGateway},
 	}
 }
 
@@ -92,15 +96,9 @@ func replaySources() []string {
 	return slices.DeleteFunc(sourceNames(), func(name string) bool { return !source(name).replays() })
 }
 
-// laterSources are known and come with later builds.
-func laterSources() []string { return []string{"apigateway"} }
-
 func parseSource(text string) (source, error) {
-	switch {
-	case slices.Contains(sourceNames(), text):
+	if slices.Contains(sourceNames(), text) {
 		return source(text), nil
-	case slices.Contains(laterSources(), text):
-		return "", fmt.Errorf("not in this build yet; available: %s", strings.Join(sourceNames(), ", "))
 	}
 	return "", fmt.Errorf("want one of %s", strings.Join(sourceNames(), ", "))
 }

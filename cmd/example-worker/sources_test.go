@@ -94,8 +94,8 @@ func everySource(t *testing.T) map[string]work {
 // another identity is done.
 func TestEverySource(t *testing.T) {
 	all := everySource(t)
-	if len(all) != len(sourceNames()) {
-		t.Errorf("got %d sources, want all of %q", len(all), sourceNames())
+	if len(all) != len(sourceNames())-1 { // apigateway has requests: see TestHTTPAPIGateway
+		t.Errorf("got %d sources, want all of %q but apigateway", len(all), sourceNames())
 	}
 	for name, w := range all {
 		t.Run(name, func(t *testing.T) {

@@ -1,8 +1,10 @@
 // Package lambdasource lets a handler be an AWS Lambda function behind a queue,
-// a pipe or a stream, or one that is invoked with events.
+// a pipe or a stream, or one that is invoked with events, and an
+// [net/http.Handler] one behind API Gateway or a function URL.
 //
 //	lambda.Start(lambdasource.SQS(guard, consumer.JSON(place)))
 //	lambda.Start(lambdasource.EventBridge(guard, consumer.JSON(place)))
+//	lambda.Start(lambdasource.HTTP(httpsource.Once(guard, orders)))
 //
 // [SQS], [Pipes], [Kinesis] and [DynamoDBStream] answer with the records that
 // failed; [EventBridge], [SNS], [Scheduler] and [EventBus] fail when a record
@@ -35,4 +37,10 @@
 // minute: then the first retry finds it ended. A custom event bus waits 1 to
 // 30 s for an invocation: a function that takes longer is invoked again while
 // it runs, and that one fails until the first is through.
+//
+// # HTTP
+//
+// [HTTP] adapts any [net/http.Handler]; what makes it run once is
+// httpsource.Once. Payloads of version 1.0 and 2.0 say which they are. Nobody
+// invokes the function a second time for a request: the client comes again.
 package lambdasource
