@@ -106,7 +106,7 @@ func (r *run) room() int {
 		case n < mostMessages && r.recv.asked > 0:
 			n = 0 // a small receive costs as much as a full one, and others are under way
 		}
-		if n > 0 && (!r.outage.total || r.outage.holding == 0) {
+		if n > 0 && (!r.outage.total || r.outage.holding < mostProbes) {
 			r.recv.asked += n
 			return n
 		}
