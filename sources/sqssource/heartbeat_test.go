@@ -278,6 +278,24 @@ func TestHeartbeatNeverUndoesABackoff(t *testing.T) {
 	}
 }
 
+// A delete does not wait for a heartbeat under way, which cannot undo it: what
+// was finished is deleted at once, and when the poller stops.
+func TestDeleteDoesNotWaitForHeartbeat(t *testing.T) {
+	bubble(t, setting{attrs: attrs{"VisibilityTimeout": "60"}}, func(b *bed) {
+		b.server.Fault(only(change, sqstest.Action{Delay: 24 * time.Hour}))
+		b.sendMany(20)
+		r := b.start(takes(31*time.Second), sqssource.Options{AbandonPolls: true})
+		time.Sleep(30500 * time.Millisecond)
+		r.cancel()
+		time.Sleep(time.Second)
+		if n := b.server.Stats(b.queue).Total(); n > 0 {
+			b.Errorf("got %d messages in the queue half a second after their handlers, want 0", n)
+		}
+		b.wantReport(r.stop(), sqssource.Report{Received: 20, Done: 20})
+		b.once(20)
+	})
+}
+
 // The dedupe lease is kept with the visibility timeout: a second process finds
 // neither the message nor the claim free.
 func TestLeaseAndVisibilityTogether(t *testing.T) {
