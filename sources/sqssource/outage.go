@@ -46,7 +46,7 @@ func (r *run) hold(m *message, err error) {
 	if !m.held {
 		m.held = true
 		o.holding++
-		if o.unanswered++; o.unanswered == fewestUnanswered && !o.total {
+		if o.unanswered++; o.unanswered == r.outageFrom() && !o.total {
 			r.works.Go(r.doubtStore)
 		}
 	}
@@ -59,12 +59,16 @@ func (r *run) doubtStore() {
 	r.mu.Lock()
 	defer r.unlock()
 	o := &r.outage
-	if o.unanswered < fewestUnanswered || o.total || r.stopping {
+	if o.unanswered < r.outageFrom() || o.total || r.stopping {
 		return
 	}
 	o.total, o.since = true, time.Now()
 	r.tell(consumer.Paused{Queue: r.p.url, Err: o.err, Wait: time.Until(o.until)})
 }
+
+// outageFrom is how many messages without an answer make an outage: no more
+// than can be tried at once.
+func (r *run) outageFrom() int { return min(fewestUnanswered, r.p.o.Concurrency) }
 
 // wakeHeld sees to it that what is held is tried again. r.mu is held.
 func (r *run) wakeHeld() {

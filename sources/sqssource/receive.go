@@ -48,14 +48,14 @@ func (r *run) receiver() {
 		}
 		n := r.seat.take(r.ctx, want)
 		r.mu.Lock()
-		r.failing = r.failingSince()
-		r.recv.trying++
 		r.recv.asked -= want - n
 		if n == 0 { // the run stops
 			r.recv.alive--
 			r.unlock()
 			return
 		}
+		r.failing = r.failingSince()
+		r.recv.trying++
 		wait := r.wait(n)
 		r.unlock()
 		msgs, err := r.receive(n, wait)
