@@ -33,7 +33,7 @@
 //	consumer.RetryAfter           visible again when it says
 //	in progress elsewhere         visible again when the other worker's lease ends
 //	consumer.Permanent, parked    moved to the dead-letter queue, if there is one
-//	not started                   visible again at once
+//	not started                   visible again, at a stop when the long polls under way are back
 //
 // Deletes and returns share requests: ten, or those of 5 ms, or at once when
 // nothing else runs. A failed entry is tried again until the message is
