@@ -48,6 +48,22 @@ func TestHandlerLongerThanVisibility(t *testing.T) {
 	}
 }
 
+// Messages that came one after another share heartbeats.
+func TestHeartbeatsAreShared(t *testing.T) {
+	bubble(t, setting{attrs: attrs{"VisibilityTimeout": "60"}}, func(b *bed) {
+		b.start(takes(5*time.Minute), sqssource.Options{})
+		for range 20 {
+			b.sendMany(1)
+			time.Sleep(300 * time.Millisecond)
+		}
+		b.drain()
+		if n, e := len(b.requests(change)), b.entries(change); e < 9*20 || n > e/5 {
+			b.Errorf("heartbeats: got %d entries in %d requests, want 180 at least, five in a request at least", e, n)
+		}
+		b.once(20)
+	})
+}
+
 // A handler of hours keeps its message, with at most a request every half of
 // the visibility timeout.
 func TestHandlerOfHours(t *testing.T) {
