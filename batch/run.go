@@ -77,11 +77,7 @@ func (r *run) loop(yield func(*consumer.Record, error) bool) {
 	defer t.stop()
 	defer r.windUp(&t)
 	r.decode()
-	select {
-	case <-r.drain():
-		r.stop(ErrDraining)
-	default:
-	}
+	r.heedDrain()
 	for {
 		r.read()
 		r.start()
@@ -141,6 +137,15 @@ func (r *run) drain() <-chan struct{} {
 		return nil
 	}
 	return r.p.o.Drain
+}
+
+// heedDrain stops the run if Drain is closed.
+func (r *run) heedDrain() {
+	select {
+	case <-r.drain():
+		r.stop(ErrDraining)
+	default:
+	}
 }
 
 // close joins what the run started. A handler that ignores its context is

@@ -58,6 +58,7 @@ func safely(decode func(*consumer.Record) error, rec *consumer.Record) (err erro
 func (r *run) start() {
 	for r.stopped == nil && r.ctx.Err() == nil {
 		r.claimAhead()
+		r.heedDrain() // the claim may have taken its time
 		r.read()
 		if r.queue.wantsWorker() {
 			select {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"strings"
@@ -40,7 +41,7 @@ func pollCommand() command {
 			"  seconds     from the start to the end\n" +
 			"Exit code 1 when the queue does not exist or denies access.",
 		flags: func(fs *flagSet, s *settings) {
-			define(fs, "queue-url", &s.queueURL, parseURL, "", "the `URL` of the queue; required")
+			define(fs, "queue-url", &s.queueURL, parseQueueURL, "", "the `URL` of the queue; required")
 			define(fs, "store", &s.store, parseStore, "", "where finished work is remembered, one `STORE` of\n"+stores+"; required")
 			define(fs, "consumer", &s.consumer, parseName, program, consumerUsage)
 			define(fs, "source", &s.source, parseSource, string(sourceSQS), "what arrives, outermost `SOURCE` first, one of\n"+wrapped(polledSources()))
@@ -84,8 +85,12 @@ func checkPoll(s settings) error {
 func runPoll(ctx context.Context, p process, s settings) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	began := time.Now()
+	log := newLogger(p.stderr, s.logLevel)
+	defer context.AfterFunc(ctx, func() {
+		stop() // a second signal ends the process at once
+		log.Info("stopping: what has begun is brought to its end; a second signal cuts it off")
+	})()
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return usagef("AWS configuration: %v", err)
@@ -98,7 +103,6 @@ func runPoll(ctx context.Context, p process, s settings) error {
 		return err
 	}
 	defer func() { _ = closer.Close() }()
-	log := newLogger(p.stderr, s.logLevel)
 	client := sqs.NewFromConfig(cfg, func(o *sqs.Options) { o.HTTPClient = sqssource.HTTPClient() })
 	poller := newPoller(s, client, store, log)
 	if s.healthListen != "" {
@@ -110,7 +114,7 @@ func runPoll(ctx context.Context, p process, s settings) error {
 	}
 	report, err := poller.Run(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: see to --queue-url, the region (%s) and the rights of the credentials", err, cfg.Region)
 	}
 	return printReport(p, report, time.Since(began))
 }
@@ -159,10 +163,19 @@ func serveHealth(ctx context.Context, address string, h http.Handler) (func(), e
 	}, nil
 }
 
+func parseQueueURL(text string) (string, error) {
+	if u, err := url.Parse(text); err == nil && len(u.Path) > 1 {
+		if _, err := parseURL(text); err == nil {
+			return text, nil
+		}
+	}
+	return "", errors.New("want the URL of a queue, such as https://sqs.eu-west-1.amazonaws.com/111122223333/orders")
+}
+
 func parseAddress(text string) (string, error) {
 	host, port, err := net.SplitHostPort(text)
 	if err != nil || port == "" {
 		return "", errors.New("want an address such as 127.0.0.1:8081")
 	}
-	return fmt.Sprint(net.JoinHostPort(host, port)), nil
+	return net.JoinHostPort(host, port), nil
 }

@@ -109,6 +109,9 @@ func (b *pollBed) stops(p *poller) (c pollCounts) {
 	if code := b.ends(p); code != 0 {
 		b.Fatalf("got exit code %d, want 0; it said\n%s", code, p.errs.String())
 	}
+	if !strings.Contains(p.errs.String(), `"stopping: `) {
+		b.Errorf("got stderr %q, want a line that it stops", p.errs.String())
+	}
 	d := json.NewDecoder(&p.out)
 	d.DisallowUnknownFields()
 	if err := d.Decode(&c); err != nil {
@@ -239,7 +242,7 @@ func TestPollKilled(t *testing.T) {
 }
 
 // A queue that does not exist ends the process with exit code 1 and one line
-// that names it.
+// that names it and says what to look at.
 func TestPollNoQueue(t *testing.T) {
 	t.Parallel()
 	b := newPollBed(t, sqstest.Options{}, "orders", nil)
@@ -248,8 +251,9 @@ func TestPollNoQueue(t *testing.T) {
 	if code := b.ends(p); code != 1 {
 		t.Errorf("got exit code %d, want 1", code)
 	}
-	if got := p.errs.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "no-orders") || p.out.Len() != 0 {
-		t.Errorf("got stderr %q, stdout %q, want one line on stderr that names the queue", got, p.out.String())
+	got := p.errs.String()
+	if strings.Count(got, "\n") != 1 || !strings.Contains(got, "no-orders") || !strings.Contains(got, "--queue-url, the region (us-east-1)") || p.out.Len() != 0 {
+		t.Errorf("got stderr %q, stdout %q, want one line on stderr that names queue and region", got, p.out.String())
 	}
 }
 

@@ -83,7 +83,7 @@ func (b *outbox) pump() {
 			switch {
 			case b.r.here[a.m.id] != a.m: // it came again, as a new delivery
 				continue
-			case a.m.wire: // after the heartbeat under way, which could undo it
+			case a.m.wire && !a.m.finished: // after the heartbeat under way, which could undo its return
 				a.m.then = a
 				continue
 			}

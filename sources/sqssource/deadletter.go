@@ -47,7 +47,8 @@ func (r *run) bury(m *message, why error) bool {
 		if try > 0 {
 			pause(r.wireCtx, jittered(receiveBackoff, try))
 		}
-		if err = r.sendDeadLetter(m, why); err == nil || fatal(err) || errors.Is(err, errNoRoom) {
+		err = r.sendDeadLetter(m, why)
+		if err == nil || fatal(err) || errors.Is(err, errNoRoom) || r.ctx.Err() != nil { // a stop has no time for more
 			break
 		}
 	}

@@ -251,3 +251,23 @@ func TestLongReason(t *testing.T) {
 		}
 	})
 }
+
+// A dead-letter queue that hangs holds up a stop for one request: the message
+// is given back.
+func TestStopWhileTheDeadLetterQueueHangs(t *testing.T) {
+	bubble(t, setting{receives: 5}, func(b *bed) {
+		b.server.Fault(only("SendMessage", sqstest.Action{Delay: 24 * time.Hour}))
+		b.sendMany(2)
+		r := b.start(func(ctx context.Context, rec *consumer.Record) error {
+			time.Sleep(time.Second)
+			return poison(ctx, rec)
+		}, sqssource.Options{AbandonPolls: true})
+		time.Sleep(500 * time.Millisecond)
+		began := b.since()
+		b.wantReport(r.stop(), sqssource.Report{Received: 2, Failed: 2})
+		if took := b.since() - began; took > 11*time.Second {
+			b.Errorf("the stop took %v, want a handler and one request of 10s", took)
+		}
+		b.left[b.queue] = 2
+	})
+}

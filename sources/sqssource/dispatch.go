@@ -145,8 +145,13 @@ func (r *run) settle(m *message, err error) {
 }
 
 // release makes a message visible that was not started, or not again since it
-// failed. r.mu is held.
+// failed; at a stop only when no long poll is under way any more, which would
+// receive it again. r.mu is held.
 func (r *run) release(m *message) {
+	if r.stopping && !r.polled {
+		r.parting = append(r.parting, m)
+		return
+	}
 	if m.failed {
 		r.act(&action{m: m, as: failed, after: max(time.Until(m.due), 0)})
 		return

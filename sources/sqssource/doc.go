@@ -9,10 +9,13 @@
 //
 // A poller always long-polls. One receive waits while the queue is empty;
 // while they come back full more are made, never for more messages than there
-// are free handler slots, bytes and messages ([Options]). While the store
-// cannot be reached nothing is received, and the messages that could not be
-// claimed stay here, where one of them is tried again after pauses that grow to
-// 30 s: an outage does not use up the queue's maxReceiveCount.
+// are free handler slots, bytes and messages ([Options]).
+//
+// Messages that could not be claimed stay here and are tried again: an outage
+// of the store does not use up the queue's maxReceiveCount. While none is
+// answered, no more are received than ten that wait for it, and one of them is
+// tried after pauses that grow to 30 s. A message that alone is never answered,
+// because its row cannot be read, keeps its slot and holds up no others.
 //
 // # In flight
 //
@@ -30,7 +33,7 @@
 //	consumer.RetryAfter           visible again when it says
 //	in progress elsewhere         visible again when the other worker's lease ends
 //	consumer.Permanent, parked    moved to the dead-letter queue, if there is one
-//	not started                   visible again at once
+//	not started                   visible again, at a stop when the long polls under way are back
 //
 // Deletes and returns share requests: ten, or those of 5 ms, or at once when
 // nothing else runs. A failed entry is tried again until the message is

@@ -48,6 +48,22 @@ func TestHandlerLongerThanVisibility(t *testing.T) {
 	}
 }
 
+// Messages that came one after another share heartbeats.
+func TestHeartbeatsAreShared(t *testing.T) {
+	bubble(t, setting{attrs: attrs{"VisibilityTimeout": "60"}}, func(b *bed) {
+		b.start(takes(5*time.Minute), sqssource.Options{})
+		for range 20 {
+			b.sendMany(1)
+			time.Sleep(300 * time.Millisecond)
+		}
+		b.drain()
+		if n, e := len(b.requests(change)), b.entries(change); e < 9*20 || n > e/5 {
+			b.Errorf("heartbeats: got %d entries in %d requests, want 180 at least, five in a request at least", e, n)
+		}
+		b.once(20)
+	})
+}
+
 // A handler of hours keeps its message, with at most a request every half of
 // the visibility timeout.
 func TestHandlerOfHours(t *testing.T) {
@@ -276,6 +292,24 @@ func TestHeartbeatNeverUndoesABackoff(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A delete does not wait for a heartbeat under way, which cannot undo it: what
+// was finished is deleted at once, and when the poller stops.
+func TestDeleteDoesNotWaitForHeartbeat(t *testing.T) {
+	bubble(t, setting{attrs: attrs{"VisibilityTimeout": "60"}}, func(b *bed) {
+		b.server.Fault(only(change, sqstest.Action{Delay: 24 * time.Hour}))
+		b.sendMany(20)
+		r := b.start(takes(31*time.Second), sqssource.Options{AbandonPolls: true})
+		time.Sleep(30500 * time.Millisecond)
+		r.cancel()
+		time.Sleep(time.Second)
+		if n := b.server.Stats(b.queue).Total(); n > 0 {
+			b.Errorf("got %d messages in the queue half a second after their handlers, want 0", n)
+		}
+		b.wantReport(r.stop(), sqssource.Report{Received: 20, Done: 20})
+		b.once(20)
+	})
 }
 
 // The dedupe lease is kept with the visibility timeout: a second process finds

@@ -40,8 +40,8 @@ type message struct {
 	finished bool               // its work is done: only the delete is left
 	left     bool               // it is not in this process any more
 
-	wire    bool    // a heartbeat or its action is on the way to SQS
-	then    *action // waits for the heartbeat under way
+	wire    bool    // a heartbeat or its action is on the way to SQS; a delete beside a heartbeat counts as one
+	then    *action // its return, which waits for the heartbeat under way
 	leaving *action // its return; when it comes again before the answer to that, it is a new delivery
 	group   *group
 }

@@ -12,53 +12,83 @@ import (
 const (
 	storeBackoff = time.Second
 	storeLull    = 20 * time.Millisecond // in which an answer for another message shows that the store is there
+
+	// fewestUnanswered messages in a row make an outage. One may be to blame
+	// itself: its row cannot be read, or its partition is throttled.
+	fewestUnanswered = 3
+
+	// mostProbes messages may wait for an answer before nothing more is
+	// received in an outage. Fewer may all be to blame themselves.
+	mostProbes = 10
 )
 
 // outage is what becomes of messages that the store gave no answer for. They
 // stay in this process, in their slots, and are tried again: to return them
-// would count a receive each time. While the store answers for none, nothing is
-// received, and one of them tries whether it is back. Guarded by run.mu.
+// would count a receive each time. While the store answers for none, next to
+// nothing is received, and one of them tries whether it is back. Guarded by
+// run.mu.
 type outage struct {
-	held     []*message // wait to be tried again
-	holding  int        // messages that were held and have no answer yet
-	since    time.Time  // the first of held was tried
-	err      error      // the store's
-	waking   bool       // somebody waits to try them
-	total    bool       // nothing is answered: receiving pauses
-	answered time.Time  // the latest answer
-	rounds   int        // tries in a row without one
-	until    time.Time  // the next try
+	held       []*message // wait to be tried again
+	holding    int        // messages that were held and have no answer yet
+	err        error      // the store's
+	waking     bool       // somebody waits to try them
+	rounds     int        // tries in a row without an answer
+	until      time.Time  // the next try
+	unanswered int        // messages first held since the latest answer
+	total      bool       // nothing is answered: receiving pauses
+	since      time.Time  // then: when that was seen
 }
 
 // hold keeps a message that the store gave no answer for. r.mu is held.
 func (r *run) hold(m *message, err error) {
 	o := &r.outage
-	if len(o.held) == 0 {
-		o.since = m.tried
-	}
+	o.held, o.err = append(o.held, m), err
 	if !m.held {
 		m.held = true
 		o.holding++
+		if o.unanswered++; o.unanswered == r.outageFrom() && !o.total {
+			r.works.Go(r.doubtStore)
+		}
 	}
-	o.held, o.err = append(o.held, m), err
 	r.wakeHeld()
 }
 
+// doubtStore pauses receiving unless the store answers in a moment.
+func (r *run) doubtStore() {
+	pause(r.ctx, storeLull)
+	r.mu.Lock()
+	defer r.unlock()
+	o := &r.outage
+	if o.unanswered < r.outageFrom() || o.total || r.stopping {
+		return
+	}
+	o.total, o.since = true, time.Now()
+	r.tell(consumer.Paused{Queue: r.p.url, Err: o.err, Wait: time.Until(o.until)})
+}
+
+// outageFrom is how many messages without an answer make an outage: no more
+// than can be tried at once.
+func (r *run) outageFrom() int { return min(fewestUnanswered, r.p.o.Concurrency) }
+
 // wakeHeld sees to it that what is held is tried again. r.mu is held.
 func (r *run) wakeHeld() {
-	if o := &r.outage; len(o.held) > 0 && !o.waking {
-		o.waking = true
-		r.works.Go(r.tryHeld)
+	o := &r.outage
+	if len(o.held) == 0 || o.waking {
+		return
 	}
+	o.waking = true
+	o.rounds++
+	wait := jittered(storeBackoff, o.rounds)
+	o.until = time.Now().Add(wait)
+	if o.total && !r.stopping {
+		r.tell(consumer.Paused{Queue: r.p.url, Err: o.err, Wait: wait})
+	}
+	r.works.Go(func() { r.tryHeld(wait) })
 }
 
 // tryHeld tries held messages again after a while: all of them, or, when
 // nothing is answered, one.
-func (r *run) tryHeld() {
-	pause(r.ctx, storeLull)
-	r.mu.Lock()
-	wait := r.storeFailed()
-	r.unlock()
+func (r *run) tryHeld(wait time.Duration) {
 	pause(r.ctx, wait)
 	r.mu.Lock()
 	o := &r.outage
@@ -84,30 +114,15 @@ func (r *run) tryHeld() {
 	r.wakeHeld()
 }
 
-// storeFailed returns how long to wait before the next try, and pauses
-// receiving when nothing was answered meanwhile. r.mu is held.
-func (r *run) storeFailed() time.Duration {
-	o := &r.outage
-	o.rounds++
-	wait := jittered(storeBackoff, o.rounds)
-	if !o.total && o.answered.After(o.since) || r.stopping {
-		return wait
-	}
-	o.total, o.until = true, time.Now().Add(wait)
-	r.tell(consumer.Paused{Queue: r.p.url, Err: o.err, Wait: wait})
-	return wait
-}
-
 // storeAnswered notes that the store gave an answer for m, and ends the pause
-// if m was tried since. r.mu is held.
+// if m was tried since it began. r.mu is held.
 func (r *run) storeAnswered(m *message) {
 	r.unhold(m)
 	o := &r.outage
-	o.answered = time.Now()
-	if o.total && m.tried.Before(o.until) {
+	if o.total && m.tried.Before(o.since) {
 		return
 	}
-	o.total, o.rounds = false, 0
+	o.total, o.rounds, o.unanswered = false, 0, 0
 	r.cond.Broadcast()
 	if len(o.held) > 0 && !o.waking {
 		ms := o.held

@@ -2,6 +2,7 @@ package sqssource_test
 
 import (
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -19,12 +20,21 @@ func down([]dedupe.Op) error { return errDown }
 // receive, does not take it to the dead-letter queue and runs nothing; when it
 // is over all goes on by itself.
 func TestStoreOutage(t *testing.T) {
-	for name, n := range map[string]int{"one message": 1, "many": 300} {
+	for name, c := range map[string]struct {
+		n      int
+		o      sqssource.Options
+		pauses bool
+	}{
+		"one message":          {n: 1}, // it may be to blame itself
+		"one, in the one slot": {n: 1, o: sqssource.Options{Concurrency: 1}, pauses: true},
+		"many":                 {n: 300, pauses: true},
+	} {
 		t.Run(name, func(t *testing.T) {
+			n := c.n
 			bubble(t, setting{receives: 3}, func(b *bed) {
 				b.store.fail(down)
 				b.sendMany(n)
-				r := b.start(takes(time.Millisecond), sqssource.Options{})
+				r := b.start(takes(time.Millisecond), c.o)
 				time.Sleep(40 * time.Minute)
 				if got := b.ledger.runs(); got != 0 {
 					b.Errorf("got %d runs while the store is down, want 0", got)
@@ -34,7 +44,9 @@ func TestStoreOutage(t *testing.T) {
 						b.Errorf("%s was received %d times in the outage, want once at most", m.Body, m.ReceiveCount)
 					}
 				}
-				if p := seen[consumer.Paused](b); len(p) == 0 || !errors.Is(p[0].Err, errDown) || p[0].Queue != b.url {
+				if p := seen[consumer.Paused](b); !c.pauses && len(p) > 0 {
+					b.Errorf("got %d events paused, want none", len(p))
+				} else if c.pauses && (len(p) == 0 || !errors.Is(p[0].Err, errDown) || p[0].Queue != b.url) {
 					b.Errorf("got %d events paused: %.300v, want some, of %s because of %v", len(p), p, b.url, errDown)
 				}
 				if b.server.Stats("dead").Total() > 0 {
@@ -56,7 +68,9 @@ func TestStoreOutage(t *testing.T) {
 	}
 }
 
-// Nothing is received in an outage but what was asked for when it began.
+// In an outage no more messages are received than are needed to tell it from
+// messages that are to blame themselves, and those that were asked for when it
+// began.
 func TestNothingIsReceivedInAnOutage(t *testing.T) {
 	bubble(t, setting{}, func(b *bed) {
 		b.store.fail(down)
@@ -65,8 +79,8 @@ func TestNothingIsReceivedInAnOutage(t *testing.T) {
 			b.sendMany(1)
 			time.Sleep(time.Second)
 		}
-		if n := b.server.Stats(b.queue).InFlight; n > 5 {
-			b.Errorf("got %d messages out of the queue in the outage, want 5 at most", n)
+		if n := b.server.Stats(b.queue).InFlight; n > 11 {
+			b.Errorf("got %d messages out of the queue in the outage, want 11 at most", n)
 		}
 		b.store.fail(nil)
 		b.drain()
@@ -182,4 +196,36 @@ func TestStoreThatSkipsSome(t *testing.T) {
 		b.once(500)
 		wantSeen[consumer.Paused](b, 0)
 	})
+}
+
+// Messages that the store never answers for, because their rows cannot be
+// read, hold up no others on a queue where hardly anything else arrives.
+func TestRowsThatCannotBeRead(t *testing.T) {
+	for _, n := range []int{1, 3, 8} {
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
+			bubble(t, setting{}, func(b *bed) {
+				bad := make(map[dedupe.Key]bool)
+				b.store.skip(func(op dedupe.Op) bool {
+					if len(bad) < n {
+						bad[op.Key] = true
+					}
+					return bad[op.Key]
+				})
+				b.sendMany(n)
+				r := b.start(takes(0), sqssource.Options{})
+				time.Sleep(time.Hour)
+				for i := range 20 {
+					b.sendMany(1)
+					time.Sleep(5 * time.Minute)
+					if got := b.ledger.runs(); got != i+1 {
+						b.Fatalf("got %d runs of %d others within 5 minutes of the last, want all", got, i+1)
+					}
+				}
+				b.store.skip(nil)
+				b.drain()
+				b.wantReport(r.stop(), sqssource.Report{Received: n + 20, Done: n + 20})
+				b.once(n + 20)
+			})
+		})
+	}
 }

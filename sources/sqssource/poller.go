@@ -85,7 +85,8 @@ func (r *Report) count(as ending) {
 // are tried again for as long as it takes.
 //
 // When ctx ends, nothing is received and nothing is started any more; what has
-// not started is made visible again. Handlers may go on for
+// not started is made visible again, as soon as the long polls under way, which
+// would receive it once more, are back. Handlers may go on for
 // Options.DrainTimeout; heartbeats do, and deletes come last. Handlers run
 // under a context with the values of ctx, not with its end.
 //
@@ -163,7 +164,9 @@ type run struct {
 	ready    bool      // the queue has answered what it is like
 	failing  time.Time // requests to the queue, since the last that succeeded
 	stopping bool
-	closed   bool // nothing is settled any more
+	polled   bool       // then: no receive is under way any more
+	parting  []*message // to be released when it is
+	closed   bool       // nothing is settled any more
 	failure  error
 	outage   outage
 }

@@ -48,14 +48,14 @@ func (r *run) receiver() {
 		}
 		n := r.seat.take(r.ctx, want)
 		r.mu.Lock()
-		r.failing = r.failingSince()
-		r.recv.trying++
 		r.recv.asked -= want - n
 		if n == 0 { // the run stops
 			r.recv.alive--
 			r.unlock()
 			return
 		}
+		r.failing = r.failingSince()
+		r.recv.trying++
 		wait := r.wait(n)
 		r.unlock()
 		msgs, err := r.receive(n, wait)
@@ -106,7 +106,7 @@ func (r *run) room() int {
 		case n < mostMessages && r.recv.asked > 0:
 			n = 0 // a small receive costs as much as a full one, and others are under way
 		}
-		if n > 0 && (!r.outage.total || r.outage.holding == 0) {
+		if n > 0 && (!r.outage.total || r.outage.holding < mostProbes) {
 			r.recv.asked += n
 			return n
 		}

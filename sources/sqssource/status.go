@@ -15,7 +15,7 @@ type Status struct {
 	LastReceive  time.Time // when a receive was last answered; zero before the first
 	FailingSince time.Time // of requests to the queue, since the last that succeeded; zero while they do, or wait for slots
 	Oldest       time.Time // when the oldest of the messages that are here came; zero without any
-	PausedUntil  time.Time // receiving waits until then for the store; zero when it does not
+	PausedUntil  time.Time // receiving pauses and a message tries the store then; zero when it does not pause
 }
 
 // Status returns what the poller is doing. It may be called at any time.

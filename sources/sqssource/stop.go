@@ -44,10 +44,23 @@ func (r *run) beginStop() {
 		}
 		close(r.drain)
 		r.releaseTenants()
+		r.works.Go(r.part)
 	}
 	r.cond.Broadcast()
 	r.unlock()
 	r.stop()
+}
+
+// part releases what was to be released while receives were under way.
+func (r *run) part() {
+	r.receiving.Wait()
+	r.mu.Lock()
+	defer r.unlock()
+	r.polled = true
+	for _, m := range r.parting {
+		r.release(m)
+	}
+	r.parting = nil
 }
 
 // end waits for what is under way, each in its time: receives, handlers,

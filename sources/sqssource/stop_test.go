@@ -3,6 +3,7 @@ package sqssource_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -239,4 +240,47 @@ func TestStopFlushesDeletes(t *testing.T) {
 		b.wantReport(r.stop(), sqssource.Report{Received: 40, Done: 40})
 		b.once(40)
 	})
+}
+
+// What is released at a stop is not received again by long polls of the same
+// poller that are still under way: each time would count, up to the dead-letter
+// queue.
+func TestStopReleasesOnce(t *testing.T) {
+	for name, queue := range map[string]string{"what a poll brings": "orders", "tenants": "tenants", "a group": fifo} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, setting{queue: queue, receives: 3}, func(b *bed) {
+				h, o, n := takes(0), sqssource.Options{}, 1
+				if queue != "orders" {
+					h, o, n = takes(2*time.Second), sqssource.Options{TenantLimit: 1}, 6
+				}
+				for i := range 20 { // several receivers
+					b.sendRange(fmt.Sprint("burst", i), 0, 10)
+				}
+				r := b.start(h, o)
+				b.drain()
+				if queue != "orders" {
+					b.sendRange("a", 0, n)
+					time.Sleep(time.Second)
+				}
+				if polls, _ := b.client.now(); polls < 2 {
+					b.Fatalf("got %d polls under way, want several", polls)
+				}
+				r.cancel()
+				synctest.Wait()
+				if queue == "orders" {
+					b.send("late")
+				}
+				r.stop()
+				for _, m := range b.server.Messages(b.queue) {
+					if m.ReceiveCount > 1 {
+						b.Errorf("%s: received %d times, want once at most", m.Body, m.ReceiveCount)
+					}
+				}
+				if s := b.server.Stats(b.queue); s.InFlight != 0 || s.Visible == 0 {
+					b.Errorf("after the stop: got %+v, want some visible and none in flight", s)
+				}
+				b.left[b.queue] = b.server.Stats(b.queue).Total()
+			})
+		})
+	}
 }
