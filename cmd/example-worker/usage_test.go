@@ -30,15 +30,10 @@ func TestMistakes(t *testing.T) {
 	}{
 		{args: "poll", want: "--queue-url (or $QUEUE_URL) is missing"},
 		{args: "poll --queue-url http://localhost/q", want: "--store (or $STORE) is missing...memory:, bolt:PATH, dynamodb:TABLE"},
-<<<<<<< HEAD
-		{args: "poll --queue-url orders --store memory:", want: "want a URL such as"},
-		{args: "poll --queue-url http://localhost/q --store memory: --source eventbridge", want: "cannot be polled; want one of sqs, sqs+eventbridge"},
-=======
 		{args: "poll --queue-url orders --store memory:", want: "want the URL of a queue, such as https://sqs."},
 		{args: "poll --queue-url arn:aws:sqs:eu-west-1:111122223333:orders --store memory:", want: "want the URL of a queue"},
 		{args: "poll --queue-url https://sqs.eu-west-1.amazonaws.com/ --store memory:", want: "want the URL of a queue"},
-		{args: "poll --queue-url http://localhost/q --store memory: --source eventbridge", want: "cannot be polled: use sqs+eventbridge"},
->>>>>>> review-5
+		{args: "poll --queue-url http://localhost/q --store memory: --source eventbridge", want: "cannot be polled; want one of sqs, sqs+eventbridge"},
 		{args: "poll --queue-url http://localhost/q --store memory: --replay reprocess", want: "--source sqs has no replay name"},
 		{args: "poll --queue-url http://localhost/q --store memory: --health-listen 8081", want: "want an address such as"},
 		{args: "poll --queue-url http://localhost/q --store memory:", want: "no AWS region: set AWS_REGION"},
