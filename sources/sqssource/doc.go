@@ -15,7 +15,8 @@
 // of the store does not use up the queue's maxReceiveCount. While none is
 // answered, no more are received than ten that wait for it, and one of them is
 // tried after pauses that grow to 30 s. A message that alone is never answered,
-// because its row cannot be read, keeps its slot and holds up no others.
+// because its row cannot be read, is told as failed, keeps its slot and holds
+// up no others.
 //
 // # In flight
 //

@@ -266,8 +266,11 @@ func TestHeartbeatNeverUndoesABackoff(t *testing.T) {
 		bubble(t, setting{attrs: attrs{"VisibilityTimeout": "20"}}, func(b *bed) {
 			b.sendMany(12) // the others keep the poller busy, so that returns wait for company
 			b.server.Fault(func(op string, req sqstest.Request) (a sqstest.Action) {
-				if op == change && len(req.Entries) > 1 { // heartbeats
+				switch {
+				case op == change && len(req.Entries) > 1: // heartbeats
 					a.Delay = 37 * time.Millisecond
+				case op == change: // the return is there before its answer
+					a.DelayResponse = 37 * time.Millisecond
 				}
 				return a
 			})

@@ -36,6 +36,7 @@ type message struct {
 	parts    []*consumer.Record // where it holds several
 	lost     bool               // its visibility timeout
 	held     bool               // the store gave no answer for it yet
+	told     bool               // that it did not, twice
 	tried    time.Time          // when it was last given to the batch processor
 	finished bool               // its work is done: only the delete is left
 	left     bool               // it is not in this process any more

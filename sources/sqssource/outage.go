@@ -43,7 +43,11 @@ type outage struct {
 func (r *run) hold(m *message, err error) {
 	o := &r.outage
 	o.held, o.err = append(o.held, m), err
-	if !m.held {
+	switch {
+	case m.held && !m.told && !o.total: // nobody else tells what is wrong with it
+		m.told = true
+		r.tell(consumer.Failed{Record: m.rec, Err: err})
+	case !m.held:
 		m.held = true
 		o.holding++
 		if o.unanswered++; o.unanswered == r.outageFrom() && !o.total {

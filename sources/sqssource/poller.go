@@ -203,7 +203,7 @@ func newRun(ctx context.Context, p *Poller) *run {
 
 // ofBatches returns the observer of the batch processor: a message that was
 // not started because its group waits, the store is down or the poller stops
-// has not failed.
+// has not failed; hold tells of those that the store alone has no answer for.
 func (r *run) ofBatches() consumer.Observer {
 	if r.observer == nil {
 		return nil

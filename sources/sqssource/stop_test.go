@@ -40,9 +40,14 @@ func TestBusyStop(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, setting{}, func(b *bed) {
-				b.sendMany(3000)
 				var o sqssource.Options
-				edit(&o)
+				if edit(&o); o.TenantLimit > 0 {
+					for i := range 100 {
+						b.sendRange(fmt.Sprint("g", i), 0, 30)
+					}
+				} else {
+					b.sendMany(3000)
+				}
 				r := b.start(func(ctx context.Context, rec *consumer.Record) error {
 					err := takes(300*time.Millisecond)(ctx, rec)
 					if ctx.Err() != nil {
