@@ -41,6 +41,18 @@ powertools: ## Have Powertools (Python, TypeScript, Java) write the records of d
 test-aws: ## Deploy template.yaml with the example worker on a ministack of its own, and send messages and events through it
 	@scripts/ministack.sh go -C e2e test -count=1 -timeout 10m ./...
 
+.PHONY: model
+model: ## Search all that can happen to one record with FAULTS (2) faults: seconds with 2, minutes and 2 GB with 3
+	@cd proof && go test -count=1 -timeout 2h -v -run Properties ./model -faults $${FAULTS:-2}
+
+.PHONY: spin
+spin: ## Check the protocol's model for Spin with FAULTS (1) faults (installs spin and gcc where apt-get is there)
+	@scripts/spin.sh
+
+.PHONY: linearizability
+linearizability: ## Check histories of every store with porcupine, ROUNDS (100) on each (needs Python 3.11; installs ministack once)
+	@scripts/ministack.sh bash -c "cd proof && go test -count=1 -timeout 1h -v ./linear -run 'TestMemory|TestBolt|TestDynamoDB' -rounds $${ROUNDS:-100}"
+
 .PHONY: race
 race: ## The same, but fail if the race detector cannot run
 	@RACE=require scripts/test.sh

@@ -234,7 +234,7 @@ func (t *Ticket) start() error {
 		return context.Cause(t.s.ctx)
 	}
 	t.mu.Lock()
-	if t.s.g != nil && t.leaseEnd.Sub(MillisOf(time.Now())) < t.s.g.o.Skew {
+	if t.s.g != nil && t.leaseEnd.Sub(MillisOf(time.Now())) <= t.s.g.o.Skew {
 		t.mu.Unlock()
 		t.s.extend(t.s.ctx, []*Ticket{t})
 		t.mu.Lock()
@@ -243,7 +243,7 @@ func (t *Ticket) start() error {
 	switch {
 	case t.s.ctx.Err() != nil: // once more, with t.mu held: Abandon finds all that run
 		return context.Cause(t.s.ctx)
-	case t.lost, t.s.g != nil && t.leaseEnd.Sub(MillisOf(time.Now())) < t.s.g.o.Skew: // the extend was as slow
+	case t.lost, t.s.g != nil && t.leaseEnd.Sub(MillisOf(time.Now())) <= t.s.g.o.Skew: // the extend was as slow
 		return ErrLeaseLost
 	case t.at() != ready:
 		return errGivenUp
