@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/onlyonce-go/onlyonce/dedupe"
 	"github.com/onlyonce-go/onlyonce/dedupe/dedupetest"
@@ -78,7 +79,7 @@ func TestConformanceWithFaults(t *testing.T) {
 			dedupetest.Run(t, dedupetest.Harness{New: func(t *testing.T) dedupe.Store {
 				s := newServer(t, ddbtest.Options{NoOldItem: true})
 				s.Fault(fault)
-				return dynamodedupe.New(s.Client(), table, dynamodedupe.Options{SingleItem: single, Concurrency: 16})
+				return dynamodedupe.New(s.Client(), table, dynamodedupe.Options{SingleItem: single, Concurrency: 16, Timeout: 20 * time.Second})
 			}})
 		})
 	}
