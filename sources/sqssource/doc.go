@@ -12,9 +12,9 @@
 // are free handler slots, bytes and messages ([Options]).
 //
 // Messages that could not be claimed stay here and are tried again: an outage
-// of the store does not use up the queue's maxReceiveCount. While none is
-// answered, no more are received than ten that wait for it, and one of them is
-// tried after pauses that grow to 30 s. A message that alone is never answered,
+// of the store does not use up the queue's maxReceiveCount. While it answers for
+// none, receiving pauses once ten wait, and one of them is tried after pauses
+// that grow to 30 s. A message that alone is never answered,
 // because its row cannot be read, is told as failed, keeps its slot and holds
 // up no others.
 //
