@@ -73,8 +73,10 @@ func (t task) measure(ctx context.Context, stdout io.Writer) (peak float64, err 
 
 // feed hands messages out until there were enough, and waits until they are deleted.
 func (t task) feed(ctx context.Context, server *loadserver.Server) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
 	for server.Counts().Given < t.Messages && ctx.Err() == nil {
-		time.Sleep(time.Millisecond)
+		<-tick.C
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()

@@ -51,7 +51,11 @@ func pollMain(ctx context.Context, text string, stdin io.Reader, stdout io.Write
 	var handled atomic.Int64
 	h := consumer.HandlerFunc(func(ctx context.Context, _ *consumer.Record) error {
 		if t.Handler > 0 {
-			time.Sleep(t.Handler)
+			select {
+			case <-time.After(t.Handler):
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
 		}
 		switch n := int(handled.Add(1)); n {
 		case t.Messages / 100, t.Messages / 10, t.Messages / 2, t.Messages:
