@@ -12,6 +12,7 @@ export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
 # Settings of single goals, from the command line or the environment.
 export FUZZTIME ?= 20s
+SOAK ?= 10m
 export COUNT ?= 6
 export TESTFLAGS BASE BENCH BENCHFLAGS
 
@@ -29,8 +30,8 @@ test-dynamodb: ## Run the DynamoDB tests against a ministack of their own (needs
 	@scripts/ministack.sh go test -count=1 -timeout 5m -run Endpoint ./dedupe/dynamodedupe ./internal/ddbtest ./cmd/example-worker
 
 .PHONY: test-sqs
-test-sqs: ## Compare the SQS of the tests with ministack and ElasticMQ (needs Python 3.11, Java 17 and Maven; installs both once)
-	@scripts/ministack.sh scripts/elasticmq.sh go test -count=1 -timeout 5m -run Endpoint ./sources/sqstest
+test-sqs: ## Compare the SQS of the tests with ministack and ElasticMQ, and poll these (needs Python 3.11, Java 17 and Maven; installs both once)
+	@scripts/ministack.sh scripts/elasticmq.sh go test -count=1 -timeout 5m -run Endpoint ./sources/sqstest ./sources/sqssource
 
 .PHONY: powertools
 powertools: ## Have Powertools (Python, TypeScript, Java) write the records of dedupe/powertools/testdata again, and test with them
@@ -102,6 +103,18 @@ bench-poller: ## Measure pollers side by side on a load server, ten minutes, int
 	@mkdir -p dist
 	@go -C bench build -o $(CURDIR)/dist/bench-poller ./poller
 	@set -o pipefail; dist/bench-poller --json dist/bench-poller.json $(POLLERFLAGS) | tee dist/bench-poller.txt
+
+.PHONY: soak
+soak: ## Run pollers for SOAK (10m) while network, queue, store, handlers and they themselves fail by chance (SOAKFLAGS=--help)
+	@mkdir -p dist
+	@go -C bench build -o $(CURDIR)/dist/soak ./soak
+	@dist/soak --time $(SOAK) $(SOAKFLAGS)
+
+.PHONY: million
+million: ## Measure the memory of a poller's process over a million messages, with each store, some minutes (MEMORYFLAGS=--help)
+	@mkdir -p dist
+	@go -C bench build -o $(CURDIR)/dist/memory ./memory
+	@set -o pipefail; dist/memory $(MEMORYFLAGS) | tee dist/million.txt
 
 .PHONY: bench-dynamodb
 bench-dynamodb: ## Measure what DynamoDB costs: onlyonce, a bare SDK loop, a handler by hand (6 minutes; BENCHFLAGS=--help)

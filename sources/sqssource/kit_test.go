@@ -37,7 +37,7 @@ type setting struct {
 
 // bed is a server with a queue, and all that pollers did on it.
 type bed struct {
-	*testing.T
+	testing.TB
 	server     *sqstest.Server
 	client     *meter
 	queue, url string
@@ -71,7 +71,7 @@ func bubble(t *testing.T, set setting, f func(b *bed)) {
 func newBed(t *testing.T, set setting) *bed {
 	set.server.HistorySize = 200_000
 	b := &bed{
-		T: t, server: sqstest.New(set.server), queue: set.queue, began: time.Now(), ledger: newLedger(),
+		TB: t, server: sqstest.New(set.server), queue: set.queue, began: time.Now(), ledger: newLedger(),
 		urls: make(map[string]string), left: make(map[string]int),
 	}
 	b.events = &events{began: b.began}
