@@ -31,7 +31,7 @@ test-dynamodb: ## Run the DynamoDB tests against a ministack of their own (needs
 
 .PHONY: test-sqs
 test-sqs: ## Compare the SQS of the tests with ministack and ElasticMQ, and poll these (needs Python 3.11, Java 17 and Maven; installs both once)
-	@scripts/ministack.sh scripts/elasticmq.sh go test -count=1 -timeout 5m -run Endpoint ./sources/sqstest ./sources/sqssource
+	@scripts/ministack.sh scripts/elasticmq.sh go test -count=1 -p 1 -timeout 5m -run Endpoint ./sources/sqstest ./sources/sqssource
 
 .PHONY: powertools
 powertools: ## Have Powertools (Python, TypeScript, Java) write the records of dedupe/powertools/testdata again, and test with them

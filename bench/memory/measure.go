@@ -30,9 +30,15 @@ func (t task) measure(ctx context.Context, stdout io.Writer) (peak float64, err 
 		return 0, err
 	}
 	web := &http.Server{Handler: server, ReadHeaderTimeout: time.Minute}
-	served := make(chan error, 1)
-	go func() { served <- web.Serve(lis) }()
-	defer func() { _ = web.Close(); <-served }()
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = web.Serve(lis) // that it was closed, or the poller gets no answer
+	}()
+	defer func() {
+		_ = web.Close()
+		<-served
+	}()
 	t.URL = "http://" + lis.Addr().String()
 	text, err := json.Marshal(t)
 	if err != nil {

@@ -71,7 +71,7 @@ func (s *soak) network(awsproxy.Request) (a awsproxy.Action) {
 	if !s.luck.is(0.05) {
 		return a
 	}
-	what := ""
+	var what string
 	switch s.luck.pick(13) {
 	case 0, 1:
 		what, a.DropRequest = "request lost", true
@@ -108,7 +108,7 @@ func (s *soak) service(op string, req sqstest.Request) (a sqstest.Action) {
 		return a
 	}
 	for i := range req.Entries {
-		code, what := "", ""
+		var code, what string
 		switch {
 		case s.luck.is(0.03):
 			code, what = "InternalError", "entry failed"
@@ -154,7 +154,8 @@ func (st *store) Apply(ctx context.Context, ops []dedupe.Op) ([]dedupe.Verdict, 
 	case s.luck.is(0.02):
 		s.counts.add("store: refused", 1)
 		return nil, errNo
-	case s.luck.is(0.02):
+	}
+	if s.luck.is(0.02) {
 		s.counts.add("store: late", 1)
 		pause(ctx, s.luck.span(0, 300*time.Millisecond))
 	}

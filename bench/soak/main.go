@@ -67,14 +67,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s, done, err := newSoak(set, stdout)
+	s, done, err := newSoak(set, stdout) //nolint:contextcheck // its server listens until done
 	if err != nil {
 		return err
 	}
 	defer done()
-	if err := s.play(ctx); err != nil {
-		return err
-	}
+	err = s.play(ctx)
 	s.summary()
-	return s.judge()
+	return errors.Join(err, s.judge())
 }

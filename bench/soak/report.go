@@ -100,7 +100,7 @@ func (s *soak) judge() error {
 	if _, of := s.reports.sorted(); of["WRONG SUMS"] > 0 {
 		wrong, wrongs = append(wrong, "a report does not sum up"), wrongs+1
 	}
-	if most := slices.Max(s.memory.rss); most > float64(s.most) {
+	if most := slices.Max(append(s.memory.rss, 0)); most > float64(s.most) {
 		wrong, wrongs = append(wrong, fmt.Sprintf("%.0f MiB were resident, of %d", most, s.most)), wrongs+1
 	}
 	sent, done := s.ledger.progress()

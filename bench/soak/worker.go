@@ -28,7 +28,7 @@ func (s *soak) worker(ctx context.Context) error {
 
 // life is one of these processes.
 func (s *soak) life(ctx context.Context) error {
-	proxy, err := awsproxy.Start(s.url)
+	proxy, err := awsproxy.Start(s.url) //nolint:contextcheck // it listens until Close
 	if err != nil {
 		return err
 	}

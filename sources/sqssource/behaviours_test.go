@@ -57,10 +57,10 @@ func plainBehaviours() []behaviour {
 		},
 	}, {
 		name: "handlers longer than the visibility timeout",
-		set:  setting{attrs: attrs{"VisibilityTimeout": "2"}, noGuard: true},
+		set:  setting{attrs: attrs{"VisibilityTimeout": "3"}, noGuard: true},
 		run: func(l *live) {
 			l.sendMany(20)
-			r := l.start(takes(5*time.Second), quick)
+			r := l.start(takes(7*time.Second), quick)
 			l.drain()
 			l.once(20)
 			l.wantReport(r.stop(), sqssource.Report{Received: 20, Done: 20})
@@ -188,10 +188,10 @@ func orderBehaviours() []behaviour {
 		},
 	}, {
 		name: "a group waits for its failed head",
-		set:  setting{queue: fifo, attrs: attrs{"VisibilityTimeout": "2"}},
+		set:  setting{queue: fifo, attrs: attrs{"VisibilityTimeout": "3"}},
 		run: func(l *live) {
 			l.sendGroups(5, 5)
-			r := l.start(heads(1, consumer.RetryAfter(4*time.Second, errNo)), quick)
+			r := l.start(heads(1, consumer.RetryAfter(7*time.Second, errNo)), quick)
 			l.drain()
 			l.wantOrder()
 			l.wantReport(r.stop(), sqssource.Report{Received: 25, Done: 25})
