@@ -24,6 +24,7 @@ const (
 	tagString = 's'
 	tagNumber = 'n'
 	tagBool   = 'b'
+	tagScope  = 'x'
 	tagBody   = 'B' // always a SHA-256
 	tagFolded = 'P' // a SHA-256 of all parts together
 )
@@ -42,6 +43,10 @@ func (w *KeyWriter) Number(literal string) { put(w, tagNumber, literal) }
 
 // Bool writes a boolean.
 func (w *KeyWriter) Bool(b bool) { put(w, tagBool, strconv.FormatBool(b)) }
+
+// Scope writes a name that sets keys apart from those of records: no value in
+// a record, and no other method, gives such a part.
+func (w *KeyWriter) Scope(name string) { put(w, tagScope, name) }
 
 // put writes "/", the type, the length, ":" and the text. Since the length
 // comes first, nothing in a text can be taken for the start of another part.

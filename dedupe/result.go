@@ -122,6 +122,6 @@ func Do[T any](ctx context.Context, g *Guard, key string, f func(ctx context.Con
 // doKey keeps what is done directly apart from records: a handler may call Do
 // with the ID of its own record.
 func doKey(w *KeyWriter, rec *consumer.Record) error {
-	w.String("do")
+	w.Scope("do")
 	return ID(w, rec)
 }

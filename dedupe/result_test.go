@@ -41,6 +41,21 @@ func TestDo(t *testing.T) {
 	}
 }
 
+// No record has the key of direct work, whatever a sender writes into its
+// fields.
+func TestDoKeyInFieldsOfARecord(t *testing.T) {
+	store := memdedupe.New()
+	fields := dedupe.New(store, dedupe.Options{Consumer: "test", Key: dedupe.Field("/tenant", "/order_id")})
+	rec := &consumer.Record{Body: []byte(`{"tenant":"do","order_id":"k"}`)}
+	if _, err := fields.Handle(t.Context(), rec, consumer.HandlerFunc(func(context.Context, *consumer.Record) error { return nil })); err != nil {
+		t.Fatal(err)
+	}
+	got, replayed, err := dedupe.Do(t.Context(), fields, "k", func(context.Context) (int, error) { return 1, nil })
+	if got != 1 || replayed || err != nil {
+		t.Errorf("got %d, replayed %v, %v, want 1 of a run", got, replayed, err)
+	}
+}
+
 // A function that fails leaves nothing behind, and runs again.
 func TestDoFails(t *testing.T) {
 	g := dedupe.New(memdedupe.New(), dedupe.Options{Consumer: "test"})

@@ -35,7 +35,7 @@ func demoCommand() command {
 			define(fs, "store", &s.store, parseStore, "", "where finished work is remembered, one `STORE` of\n"+stores+"; unset: bolt in a temporary folder")
 			define(fs, "consumer", &s.consumer, parseName, program, consumerUsage)
 			define(fs, "key", &s.key, parseKey, orderKey, keyUsage+";\ntry id to see the orders doubled that the producer sends twice")
-			define(fs, "lease", &s.lease, parseDuration, "1.5s", leaseUsage)
+			define(fs, "lease", &s.lease, parseLease, "1.5s", leaseUsage)
 			define(fs, "retain", &s.retain, parseDuration, "336h", retainUsage)
 			define(fs, "concurrency", &s.concurrency, parseCount, "20", "run `N` handlers at once")
 			define(fs, "log-level", &s.logLevel, parseLevel, "warn", levelUsage+"; the failures\nthat the demo makes itself are told from info down")

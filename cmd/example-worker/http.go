@@ -34,7 +34,7 @@ func httpCommand() command {
 			define(fs, "listen", &s.listen, parseAddress, "127.0.0.1:8080", "the `ADDRESS` to serve at")
 			define(fs, "store", &s.store, parseStore, "", "where finished work is remembered, one `STORE` of\n"+stores+"; required")
 			define(fs, "consumer", &s.consumer, parseName, program, consumerUsage)
-			define(fs, "lease", &s.lease, parseDuration, "30s", "how long a claim of a killed worker holds, as a `DURATION`")
+			define(fs, "lease", &s.lease, parseLease, "30s", "how long a claim of a killed worker holds, as a `DURATION`")
 			define(fs, "retain", &s.retain, parseDuration, "336h", retainUsage)
 			define(fs, "concurrency", &s.concurrency, parseCount, "64", "run `N` handlers at once")
 			define(fs, "effect-url", &s.effectURL, parseURL, "",

@@ -31,7 +31,7 @@ func lambdaCommand() command {
 				"what arrives, outermost `SOURCE` first, one of\n"+wrapped(sourceNames()))
 			define(fs, "replay", &s.replay, parseReplay, string(replayDedupe), replayUsage)
 			define(fs, "key", &s.key, parseKey, "id", keyUsage)
-			define(fs, "lease", &s.lease, parseDuration, "30s", leaseUsage)
+			define(fs, "lease", &s.lease, parseLease, "30s", leaseUsage)
 			define(fs, "retain", &s.retain, parseDuration, "336h", retainUsage)
 			define(fs, "concurrency", &s.concurrency, parseCount, "10", "run `N` handlers at once, over all invocations of the process")
 			define(fs, "effect-url", &s.effectURL, parseURL, "",

@@ -47,7 +47,7 @@ func pollCommand() command {
 			define(fs, "source", &s.source, parseSource, string(sourceSQS), "what arrives, outermost `SOURCE` first, one of\n"+wrapped(polledSources()))
 			define(fs, "replay", &s.replay, parseReplay, string(replayDedupe), replayUsage)
 			define(fs, "key", &s.key, parseKey, "id", keyUsage)
-			define(fs, "lease", &s.lease, parseDuration, "30s", "how long a claim of a killed worker holds, as a `DURATION`")
+			define(fs, "lease", &s.lease, parseLease, "30s", "how long a claim of a killed worker holds, as a `DURATION`")
 			define(fs, "retain", &s.retain, parseDuration, "336h", retainUsage)
 			define(fs, "concurrency", &s.concurrency, parseCount, "64", "run `N` handlers at once")
 			define(fs, "effect-url", &s.effectURL, parseURL, "",

@@ -65,6 +65,7 @@ func TestMistakes(t *testing.T) {
 		{args: "lambda --store memory: --key /a,/a", want: `"/a" is given twice...JSON Pointers`},
 		{args: "lambda --store memory: --key /a~2", want: `is not a JSON Pointer`},
 		{args: "lambda --store memory: --lease 5", want: "want a duration such as 30s"},
+		{args: "http --store memory: --listen 127.0.0.1:0 --lease 5ms", want: "want 10ms or longer"},
 		{args: "lambda --store memory: --retain -1h", want: "want a duration such as 30s"},
 		{args: "lambda --store memory: --concurrency 0", want: "want a number from 1"},
 		{args: "lambda --store memory: --effect-url localhost:80", want: "want a URL such as http://"},

@@ -70,6 +70,17 @@ func parseDuration(text string) (time.Duration, error) {
 	return d, nil
 }
 
+// leastLease is the shortest lease that a guard takes.
+const leastLease = 10 * time.Millisecond
+
+func parseLease(text string) (time.Duration, error) {
+	d, err := parseDuration(text)
+	if err == nil && d < leastLease {
+		return 0, fmt.Errorf("want %v or longer, such as 30s", leastLease)
+	}
+	return d, err
+}
+
 func parseCount(text string) (int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {

@@ -18,7 +18,9 @@
 // same key; it may not contain a blank, a comma, a quote or a backslash. Keys
 // live as long as the guard's Retention, in the guard's Consumer, and in a
 // scope of their own for each caller with Options.Scope. A key belongs to one
-// method, path, query and body, byte for byte; headers are not compared.
+// method, path, query and body, byte for byte; headers are not compared. It
+// does so while the request runs and once it is finished; what failed, or was
+// cut off by the end of its server, leaves the key to whatever is sent next.
 //
 // # Answers
 //

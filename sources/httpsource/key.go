@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -83,6 +84,19 @@ func bare(text string) error {
 	return nil
 }
 
+// target returns the path and the query of a request as the client sent them:
+// what stands around Once may have taken a prefix off the path, and another
+// one from another request.
+func target(r *http.Request) string {
+	if strings.HasPrefix(r.RequestURI, "/") {
+		return r.RequestURI
+	}
+	if u, err := url.ParseRequestURI(r.RequestURI); err == nil { // as clients of a proxy send it
+		return u.RequestURI()
+	}
+	return r.URL.RequestURI()
+}
+
 // fingerprint tells requests with one key apart: method, path and query,
 // scope and body, each with its length.
 func fingerprint(r *http.Request, scope string, body []byte) string {
@@ -94,8 +108,7 @@ func fingerprint(r *http.Request, scope string, body []byte) string {
 		sum.Write([]byte(s))
 	}
 	add(r.Method)
-	add(r.URL.EscapedPath())
-	add(r.URL.RawQuery)
+	add(target(r))
 	add(scope)
 	sum.Write(body)
 	return "h1:" + base64.RawURLEncoding.EncodeToString(sum.Sum(nil))

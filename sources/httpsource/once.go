@@ -196,7 +196,7 @@ func (x *exchange) context() (context.Context, context.CancelFunc) {
 
 // key writes the key of a request: never that of a record from elsewhere.
 func (x *exchange) key(w *dedupe.KeyWriter, rec *consumer.Record) error {
-	w.String("http")
+	w.Scope("http")
 	if rec.Group != "" {
 		w.String(rec.Group)
 	}
@@ -252,7 +252,13 @@ func (x *exchange) answer(w http.ResponseWriter, t *dedupe.Ticket, err error) {
 		o.Observe(x.in.Context(), consumer.Failed{Record: &x.rec, Err: err})
 	}
 	if own, ok := errors.AsType[*notKept](err); ok {
-		send(w, own.response, !t.Ran())
+		if t.Ran() {
+			send(w, own.response, false)
+			return
+		}
+		twin := *own.response
+		twin.Header = lasting(twin.Header) // nobody else's cookies
+		send(w, &twin, true)
 		return
 	}
 	if p, ok := errors.AsType[*consumer.PanicError](err); ok && p.Value == http.ErrAbortHandler { //nolint:errorlint // as net/http compares it

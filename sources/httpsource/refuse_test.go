@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/onlyonce-go/onlyonce/consumer"
 	"github.com/onlyonce-go/onlyonce/dedupe"
 	"github.com/onlyonce-go/onlyonce/dedupe/memdedupe"
 	"github.com/onlyonce-go/onlyonce/sources/httpsource"
@@ -182,6 +183,38 @@ func TestScope(t *testing.T) {
 	wantProblem(t, send("", "k"), http.StatusForbidden, httpsource.ProblemScope)
 	wantProblem(t, send("bad", "k"), http.StatusForbidden, httpsource.ProblemScope)
 	h.wantRuns(t, 5)
+}
+
+// A key belongs to the path that the client sent, whatever is left of it when
+// the request gets here.
+func TestReusedKeyUnderPrefix(t *testing.T) {
+	h := &orders{}
+	guard := newGuard(memdedupe.New())
+	mux := http.NewServeMux()
+	for _, prefix := range []string{"/a", "/b"} {
+		mux.Handle(prefix+"/", http.StripPrefix(prefix, httpsource.Once(guard, h)))
+	}
+	send := func(target string) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, target, strings.NewReader("{}"))
+		r.Header.Set("Idempotency-Key", "k")
+		return do(mux, r)
+	}
+	want(t, send("/a/orders"), http.StatusCreated, `{"run":1}`, false)
+	want(t, send("/a/orders"), http.StatusCreated, `{"run":1}`, true)
+	want(t, send("http://example.com/a/orders"), http.StatusCreated, `{"run":1}`, true)
+	wantProblem(t, send("/b/orders"), http.StatusUnprocessableEntity, httpsource.ProblemReused)
+}
+
+// No record of another source has the key of a request, whatever a sender
+// writes into its fields.
+func TestKeyInFieldsOfARecord(t *testing.T) {
+	store := memdedupe.New()
+	fields := newGuard(store, func(o *dedupe.Options) { o.Key = dedupe.Field("/tenant", "/order_id") })
+	rec := &consumer.Record{Body: []byte(`{"tenant":"http","order_id":"k"}`)}
+	if _, err := fields.Handle(t.Context(), rec, consumer.HandlerFunc(func(context.Context, *consumer.Record) error { return nil })); err != nil {
+		t.Fatal(err)
+	}
+	want(t, post(t, httpsource.Once(newGuard(store), &orders{}), "k", "{}"), http.StatusCreated, `{"run":1}`, false)
 }
 
 // A key that a record of another source has is another key.

@@ -86,6 +86,29 @@ func TestWait(t *testing.T) {
 	}
 }
 
+// A twin that waits gets the response of a failed run without the cookies, as
+// it would get a stored one.
+func TestWaitWithoutCookies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		site := site(&orders{do: func(w http.ResponseWriter, _ *http.Request, _ int) {
+			time.Sleep(time.Second)
+			w.Header().Set("Set-Cookie", "session=1")
+			w.Header().Set("X-Kept", "1")
+			w.WriteHeader(http.StatusBadGateway)
+		}}, httpsource.Options{Wait: true})
+		first := make(chan *httptest.ResponseRecorder)
+		go func() { first <- post(t, site, "k", "{}") }()
+		synctest.Wait()
+		twin := post(t, site, "k", "{}")
+		if got := twin.Header(); twin.Code != http.StatusBadGateway || got.Get("Set-Cookie") != "" || got.Get("X-Kept") != "1" {
+			t.Errorf("twin: got %d, %v, want 502 with X-Kept and no Set-Cookie", twin.Code, got)
+		}
+		if got := (<-first).Header().Get("Set-Cookie"); got != "session=1" {
+			t.Errorf("first: got Set-Cookie %q, want session=1", got)
+		}
+	})
+}
+
 // A request stops waiting for its twin when its client leaves, or its time is
 // over.
 func TestWaitEnds(t *testing.T) {

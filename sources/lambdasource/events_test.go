@@ -105,6 +105,10 @@ func TestEventBusArray(t *testing.T) {
 	if !strings.Contains(err.Error(), "2 of 4 records failed: record e2: card refused; record number 4: ") {
 		t.Errorf("got %q", err)
 	}
+	_, err = h.Invoke(t.Context(), []byte(`[`+envelope(t, "busdlq_record")+`]`))
+	if pe, ok := errors.AsType[*lambdasource.PayloadError](err); !ok || !errors.Is(err, sources.ErrDeadLetter) || strings.Contains(pe.Got, "Pipes") {
+		t.Errorf("got %v, want what is wrong inside of the array", err)
+	}
 	k.bad = ""
 	payload = `[` + event("e1") + `,` + event("e2") + `]`
 	for range 2 {

@@ -65,6 +65,10 @@ func (s source) badEvent(payload []byte, err error) *PayloadError {
 		e.Got = "a broken one"
 	case anObject:
 		e.Got = "some other object"
+	case anArray:
+		if s.name == "EventBus" {
+			e.Got = "an array of others"
+		}
 	}
 	return e
 }
