@@ -88,7 +88,8 @@ const (
 	// Done: the key's work is finished. The answer to a claim on a COMPLETED
 	// row, and to its owner's release of one.
 	Done
-	// Busy: another owner holds the key and its lease has not passed.
+	// Busy: another owner holds the key and its lease has not passed, or the
+	// key was used, without having been completed, for another payload.
 	Busy
 	// Stuck: the row is PARKED.
 	Stuck

@@ -37,6 +37,9 @@ func claim(row *Row, now Millis, op *Op) (Outcome, State) {
 	if row.Expired(now) && (prior != Processing || !op.AtMostOnce) {
 		prior = Absent
 	}
+	if (prior == Processing || prior == Failed) && otherPayload(row, op) {
+		return Busy, prior // what was begun under this key may have had an effect
+	}
 	switch prior {
 	case Completed:
 		return Done, prior
@@ -64,6 +67,12 @@ func claim(row *Row, now Millis, op *Op) (Outcome, State) {
 	row.RetainEnd = max(row.RetainEnd, op.RetainEnd)
 	row.Fingerprint = op.Fingerprint
 	return Won, prior
+}
+
+// otherPayload reports whether the key was used for another payload. A row or
+// a claim without a fingerprint says nothing of it.
+func otherPayload(row *Row, op *Op) bool {
+	return row.Fingerprint != "" && op.Fingerprint != "" && row.Fingerprint != op.Fingerprint
 }
 
 // claimOwn answers a claim that finds its own owner: a copy of a claim that

@@ -385,3 +385,33 @@ func brokenInvariant(row, next dedupe.Row, now dedupe.Millis, op dedupe.Op, v de
 	}
 	return ""
 }
+
+// A claim for another payload gets no row that was begun under its key: not a
+// failed one, nor one whose lease has passed; the first run may have had an
+// effect. One that names no payload is not told apart, and an expired row is
+// no row.
+func TestStepClaimOtherPayload(t *testing.T) {
+	for _, atMostOnce := range []bool{false, true} {
+		other := stepOp(dedupe.OpClaim, stepOther)
+		other.Fingerprint, other.AtMostOnce = "another", atMostOnce
+		for _, row := range []dedupe.Row{stepRow(dedupe.Failed), stepLapsed(dedupe.Processing), stepRow(dedupe.Processing)} {
+			wantStep(t, row, other, dedupe.Busy, row.State, nil)
+		}
+	}
+	for _, fingerprint := range []string{"f", ""} {
+		same := stepOp(dedupe.OpClaim, stepOther)
+		same.Fingerprint = fingerprint
+		for _, row := range []dedupe.Row{stepRow(dedupe.Failed), stepLapsed(dedupe.Processing)} {
+			if _, v := dedupe.Step(row, stepNow, same); v.Outcome != dedupe.Won {
+				t.Errorf("fingerprint %q on %v: got %v, want won", fingerprint, row.State, v.Outcome)
+			}
+		}
+	}
+	expired := stepRow(dedupe.Failed)
+	expired.RetainEnd = stepPast
+	other := stepOp(dedupe.OpClaim, stepOther)
+	other.Fingerprint = "another"
+	if _, v := dedupe.Step(expired, stepNow, other); v.Outcome != dedupe.Won {
+		t.Errorf("on an expired row: got %v, want won", v.Outcome)
+	}
+}

@@ -33,6 +33,25 @@ func claimCases() []testCase {
 			}
 		},
 	}, {
+		name: "claim/other payload",
+		rule: "a claim with another fingerprint on a FAILED row, or on one whose lease has passed, is busy and changes nothing",
+		run: func(s *subject) {
+			failed, lapsed := s.claim("failed"), s.claimFor("lapsed", -hour, day)
+			for _, claim := range []dedupe.Op{failed, lapsed} {
+				claim.Fingerprint = "one"
+				s.do(claim, dedupe.Won)
+				if claim.Key == "failed" {
+					s.do(release(claim, true), dedupe.Applied)
+				}
+				next := s.claim(claim.Key)
+				next.Fingerprint = "another"
+				s.do(next, dedupe.Busy)
+				s.look(claim.Key)
+				next.Fingerprint = "one"
+				s.do(next, dedupe.Won)
+			}
+		},
+	}, {
 		name: "claim/failed key",
 		rule: "a claim on a FAILED row wins at once and keeps the row's counts, last error and creation time",
 		run: func(s *subject) {

@@ -48,7 +48,7 @@
 // Status, header and body of the first response whose status Options.Keep
 // takes, before the client gets it. By default that is every status below 500
 // but 408, 425 and 429: a request that is refused as invalid stays refused
-// under its key. Any other response is sent as it is, and the key is free
+// under its key. Any other response is sent as it is, and the request may come
 // again. A replay is the same, byte for byte, with Idempotency-Replayed: true;
 // without Date, which is that of the replay, without Set-Cookie, which was for
 // one client at one time, and without headers of the connection. A handler

@@ -33,7 +33,7 @@ type Options struct {
 	MaxResponse int
 
 	// Keep says which responses end the work, by their status: they are kept
-	// and replayed. After any other the key is free, and a retry runs.
+	// and replayed. After any other the same request runs again.
 	// Defaults to all below 500 but 408, 425 and 429, which ask to try again.
 	Keep func(status int) bool
 

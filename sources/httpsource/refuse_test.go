@@ -288,3 +288,24 @@ func TestWiring(t *testing.T) {
 		}()
 	}
 }
+
+// A key whose request failed is free for that request alone: what it began may
+// have had an effect, under the same key, in the next system.
+func TestReusedKeyAfterFailure(t *testing.T) {
+	h := &orders{do: func(w http.ResponseWriter, _ *http.Request, run int) {
+		if run == 1 {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		w.WriteHeader(http.StatusCreated)
+	}}
+	site := site(h)
+	if w := post(t, site, "k", "one"); w.Code != http.StatusBadGateway {
+		t.Fatalf("got %d", w.Code)
+	}
+	wantProblem(t, post(t, site, "k", "another"), http.StatusUnprocessableEntity, httpsource.ProblemReused)
+	if w := post(t, site, "k", "one"); w.Code != http.StatusCreated {
+		t.Errorf("got %d for the request that failed before, want 201", w.Code)
+	}
+	h.wantRuns(t, 2)
+}
