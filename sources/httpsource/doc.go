@@ -19,8 +19,8 @@
 // live as long as the guard's Retention, in the guard's Consumer, and in a
 // scope of their own for each caller with Options.Scope. A key belongs to one
 // method, path, query and body, byte for byte; headers are not compared. It
-// does so while the request runs and once it is finished; what failed, or was
-// cut off by the end of its server, leaves the key to whatever is sent next.
+// does so from the first request on, also when that failed or was cut off by
+// the end of its server: then the same request may come again, and no other.
 //
 // # Answers
 //
