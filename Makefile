@@ -14,6 +14,8 @@ export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 export FUZZTIME ?= 20s
 SOAK ?= 10m
 export COUNT ?= 6
+MUTATIONS ?= 0
+KILLS ?= 200
 export TESTFLAGS BASE BENCH BENCHFLAGS
 
 .DEFAULT_GOAL := help
@@ -119,6 +121,15 @@ million: ## Measure the memory of a poller's process over a million messages, wi
 .PHONY: bench-dynamodb
 bench-dynamodb: ## Measure what DynamoDB costs: onlyonce, a bare SDK loop, a handler by hand (6 minutes; BENCHFLAGS=--help)
 	@scripts/bench-dynamodb.sh
+
+.PHONY: mutations
+mutations: ## Break the code in a hundred places, one by one, and name the test that notices each, in dist/mutations.md (MUTATIONS=8 for some)
+	@go -C proof run ./mutate -n $(MUTATIONS) -o ../dist/mutations.md
+	@if [ $(MUTATIONS) = 0 ]; then cp dist/mutations.md proof/mutations.md; fi
+
+.PHONY: crash
+crash: ## Kill workers KILLS (200) times, on bbolt and DynamoDB, and judge what is left, in dist/crash.md (CRASHFLAGS='-seed 6')
+	@go -C proof run ./crash -kills $(KILLS) -o ../dist/crash.md $(CRASHFLAGS)
 
 .PHONY: demo
 demo: ## Run the example worker's demo: duplicates, failures and a crash, nothing lost, nothing doubled

@@ -77,3 +77,36 @@ func TestDrainDuringClaim(t *testing.T) {
 		}
 	})
 }
+
+// Once Drain is closed nothing is started, whether claims are made ahead or
+// just before the handlers, while the handler that runs goes on: what was
+// reported as not started never runs.
+func TestDrainLateClaims(t *testing.T) {
+	for _, atMostOnce := range []bool{false, true} {
+		bubble(t, func(t *testing.T) {
+			s, l := newStore(0), newLedger()
+			drain := make(chan struct{})
+			p := batch.New(dedupe.New(s, dedupe.Options{Consumer: "test", AtMostOnce: atMostOnce}), l.handler(
+				func(_ context.Context, rec *consumer.Record) error {
+					if rec.ID == "r00000" {
+						close(drain)
+					}
+					time.Sleep(time.Second)
+					return nil
+				}), batch.Options{Concurrency: 1, Drain: drain})
+			recs := records(5)
+			out := process(t.Context(), t, p, recs)
+			for i, rec := range recs {
+				if i == 0 && (out.err[rec] != nil || l.runs[rec.ID] != 1) {
+					t.Errorf("at most once %v: %s, which ran already: %d runs, %v", atMostOnce, rec.ID, l.runs[rec.ID], out.err[rec])
+				}
+				if i > 0 {
+					wantNotStarted(t, out.err[rec], batch.ErrDraining)
+				}
+				if i > 0 && l.runs[rec.ID] != 0 {
+					t.Errorf("at most once %v: %s ran, and was reported as not started", atMostOnce, rec.ID)
+				}
+			}
+		})
+	}
+}

@@ -73,8 +73,8 @@ func (s *Store) commit(groups []*group) error {
 }
 
 // view and update are bbolt's with its panics, which it uses for damaged
-// pages, and the faults of following what such a page says, as errors. bbolt
-// has rolled back when they pass here.
+// pages, and the faults of following what such a page says, as errors. A read
+// transaction is over when they pass here.
 func (s *Store) view(f func(*bbolt.Tx) error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer recovered(&err)
@@ -84,7 +84,27 @@ func (s *Store) view(f func(*bbolt.Tx) error) (err error) {
 func (s *Store) update(f func(*bbolt.Tx) error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer recovered(&err)
-	return s.db.Update(f)
+	tx, err := s.db.Begin(true)
+	if err != nil {
+		return err
+	}
+	defer s.rollBack(tx)
+	if err := f(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// rollBack ends a transaction that was not committed. Damaged pages make bbolt
+// panic in that too, with its lock taken for ever: db.Update would keep it, and
+// Close would wait for it.
+func (s *Store) rollBack(tx *bbolt.Tx) {
+	defer func() {
+		if recover() != nil {
+			s.stuck.Store(true)
+		}
+	}()
+	_ = tx.Rollback() // says that it was committed
 }
 
 func recovered(err *error) {

@@ -41,7 +41,7 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	if created {
 		if err := syncDir(filepath.Dir(path)); err != nil {
-			return nil, openError(path, errors.Join(err, s.db.Close()))
+			return nil, openError(path, errors.Join(err, s.closeFile()))
 		}
 	}
 	return s, nil
@@ -50,25 +50,24 @@ func Open(path string, o Options) (*Store, error) {
 // open opens and checks the file. bbolt trusts what a file says of itself, so
 // a damaged one makes it panic or fault; here that is an error.
 func (s *Store) open(o Options) (err error) {
-	var file *os.File
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
 			err = foreignError(fmt.Sprint("damaged: ", p))
 			if s.db == nil { // bbolt did not come to let go of the file
-				err = errors.Join(err, unlock(file), file.Close())
+				err = errors.Join(err, unlock(s.file), s.file.Close())
 			}
 		}
 		if err != nil && s.db != nil {
-			err = errors.Join(err, s.db.Close())
+			err = errors.Join(err, s.closeFile())
 		}
 	}()
 	s.db, err = bbolt.Open(s.path, 0o600, &bbolt.Options{
 		Timeout:      o.LockTimeout,
 		FreelistType: bbolt.FreelistMapType, // constant time in a file of any size
 		OpenFile: func(name string, flag int, perm os.FileMode) (f *os.File, err error) {
-			file, err = os.OpenFile(name, flag, perm)
-			return file, err
+			s.file, err = os.OpenFile(name, flag, perm)
+			return s.file, err
 		},
 	})
 	if err != nil {
@@ -82,7 +81,7 @@ func (s *Store) open(o Options) (err error) {
 		return err
 	}
 	if empty {
-		if err := s.db.Update(create); err != nil {
+		if err := s.update(create); err != nil {
 			return err
 		}
 	}

@@ -2,7 +2,9 @@ package boltdedupe
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +25,7 @@ type Options struct {
 type Store struct {
 	path string
 	db   *bbolt.DB
+	file *os.File       // that of db
 	busy sync.WaitGroup // calls of Apply in progress; Close waits for them
 
 	// synced is the id of the last transaction known to be on disk. bbolt
@@ -35,6 +38,8 @@ type Store struct {
 	failed  error    // an ErrFailed: no call may begin, and no transaction
 	leading bool     // somebody writes, or was told to
 	queue   []*group // waiting to be written; empty unless leading
+
+	stuck atomic.Bool // a transaction can never end: db cannot be closed
 
 	sweep sweeper // used only inside write transactions
 }
@@ -76,10 +81,18 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.busy.Wait()
-	if err := s.db.Close(); err != nil {
+	if err := s.closeFile(); err != nil {
 		return fmt.Errorf("boltdedupe: close %s: %w", s.path, err)
 	}
 	return nil
+}
+
+// closeFile closes the file and lets others open it.
+func (s *Store) closeFile() error {
+	if s.stuck.Load() { // bbolt would wait for its own lock; what it has mapped ends with the process
+		return errors.Join(unlock(s.file), s.file.Close())
+	}
+	return s.db.Close()
 }
 
 // begin counts a call in, unless the store is closed or failed. It is under

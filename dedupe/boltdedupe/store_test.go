@@ -270,7 +270,8 @@ func content(t *testing.T, path string) []byte {
 }
 
 // A file that goes bad under the store ends its use: the call that meets the
-// damage and every later one get ErrFailed, and nobody gets a panic.
+// damage and every later one get ErrFailed, even if the file is whole again,
+// and nobody gets a panic.
 func TestDamagedUnderUse(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "rows.db")
 	s := open(t, path)
@@ -281,10 +282,11 @@ func TestDamagedUnderUse(t *testing.T) {
 	}
 	defer f.Close()
 	page := int64(os.Getpagesize())
-	if _, err := f.WriteAt(bytes.Repeat([]byte{0xa5}, int(page*20)), 2*page); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
+	whole := content(t, path)
+	for _, b := range [][]byte{bytes.Repeat([]byte{0xa5}, int(page*20)), whole[2*page:]} {
+		if _, err := f.WriteAt(b, 2*page); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := s.Apply(t.Context(), claims(0, 1)); !errors.Is(err, boltdedupe.ErrFailed) || !strings.Contains(err.Error(), path) {
 			t.Errorf("Apply on a damaged file: %v, want ErrFailed, naming the path", err)
 		}

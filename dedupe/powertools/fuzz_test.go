@@ -7,6 +7,7 @@ import (
 
 	"github.com/onlyonce-go/onlyonce/consumer"
 	"github.com/onlyonce-go/onlyonce/dedupe/powertools"
+	"github.com/onlyonce-go/onlyonce/internal/ddbtest"
 )
 
 // Whatever the body, there is a key or an error; the text that is hashed is
@@ -37,6 +38,42 @@ func FuzzKey(f *testing.F) {
 		again, err := o.Library.Text(text)
 		if err != nil || !bytes.Equal(again, text) {
 			t.Fatalf("%s became %s, and that %s, %v", value, text, again, err)
+		}
+	})
+}
+
+// Whatever item stands in the Powertools table, a record is done only by one
+// that says COMPLETED and has not expired, runs only where none is at it, and
+// else fails with an error.
+func FuzzItem(f *testing.F) {
+	for _, text := range []string{
+		`{"status":{"S":"COMPLETED"},"expiration":{"N":"9000000000"}}`, `{"status":{"S":"COMPLETED"},"expiration":{"N":"1"}}`,
+		`{"status":{"S":"INPROGRESS"},"expiration":{"N":"9000000000"},"in_progress_expiration":{"N":"9000000000000"}}`,
+		`{"status":{"S":"INPROGRESS"},"expiration":{"N":"1"},"in_progress_expiration":{"N":"1.5"}}`,
+		`{"status":{"S":"COMPLETED"},"expiration":{"S":"9000000000"}}`, `{"status":{"S":"COMPLETED"}}`, `{"status":{"N":"1"},"expiration":{"N":"1e99"}}`,
+		`{"status":{"S":"completed"},"expiration":{"N":"-1"}}`, `{"status":{"S":"COMPLETED"},"expiration":{"N":"9000000000"},"validation":{"S":"x"}}`, `{}`,
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var i ddbtest.Item
+		if json.Unmarshal(text, &i) != nil || i == nil {
+			return
+		}
+		i["id"] = str(orderID)
+		if !ddbtest.Storable(i) {
+			return
+		}
+		var runs counted
+		err := powertools.Done(newServer(t, i).Client(), "idempotency", options())(&runs).HandleRecord(t.Context(), orderRecord())
+		completed := i["status"].S != nil && *i["status"].S == "COMPLETED"
+		switch {
+		case err != nil && runs != 0:
+			t.Errorf("%s: ran, with error %v", text, err)
+		case err == nil && runs == 0 && !completed:
+			t.Errorf("%s: taken for done", text)
+		case err == nil && runs == 1 && i["expiration"].N == nil:
+			t.Errorf("%s: ran, although it cannot be read", text)
 		}
 	})
 }

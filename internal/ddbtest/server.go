@@ -122,6 +122,10 @@ func (s *Server) Put(tableName string, i Item) {
 	t.items[t.keyOf(i)] = i.clone()
 }
 
+// Storable reports whether a table takes the item, as it is to be asked before
+// a [Server.Put] of what is not known.
+func Storable(i Item) bool { return caught(func() { new(table).check(i) }) == nil }
+
 // Collect deletes the items whose time to live has passed.
 func (s *Server) Collect(tableName string) (deleted int) {
 	s.mu.Lock()

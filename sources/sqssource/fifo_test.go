@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/onlyonce-go/onlyonce/consumer"
 	"github.com/onlyonce-go/onlyonce/dedupe"
@@ -306,5 +308,30 @@ func TestFIFODecodesEachRunAnew(t *testing.T) {
 			b.Errorf("runs: got %q, want %q", b.ledger.order, want)
 		}
 		b.wantReport(r.stop(), sqssource.Report{Received: 3, Done: 3})
+	})
+}
+
+// numbered gives messages the sequence numbers that their bodies end with, and
+// 5 more, so that one receive brings both 9 and 10.
+type numbered struct{ sqssource.Client }
+
+func (c numbered) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, o ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+	out, err := c.Client.ReceiveMessage(ctx, in, o...)
+	if err == nil {
+		for _, m := range out.Messages {
+			n, _ := strconv.Atoi(strings.TrimPrefix(*m.Body, "g0-"))
+			m.Attributes[string(types.MessageSystemAttributeNameSequenceNumber)] = strconv.Itoa(n + 5)
+		}
+	}
+	return out, err
+}
+
+// Sequence numbers are numbers: 10 comes after 9.
+func TestFIFOSequenceNumbers(t *testing.T) {
+	bubble(t, setting{queue: fifo}, func(b *bed) {
+		b.sendGroups(1, 12)
+		b.run(sqssource.New(numbered{b.client}, b.url, b.guard, b.ledger.handler(takes(time.Millisecond)), sqssource.Options{}))
+		b.drain()
+		b.wantOrder()
 	})
 }

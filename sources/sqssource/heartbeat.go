@@ -41,8 +41,16 @@ func (m *message) seconds(now time.Time, d time.Duration) int32 {
 // from there, and is extended from its half on. r.mu is held.
 func (r *run) keep(m *message, now time.Time) {
 	m.received = now
-	m.deadline = now.Add(r.visibility - min(time.Second, r.visibility/10)) // it was received a little before
+	m.deadline = deadline(now, r.visibility)
 	r.beatAt(m, now.Add(r.visibility/2))
+}
+
+// deadline returns until when a message is taken for invisible whose visibility
+// timeout of d began at that time: a little before its end, since a message was
+// received before its answer was there, and a last heartbeat takes its time to
+// fail.
+func deadline(began time.Time, d time.Duration) time.Time {
+	return began.Add(d - min(time.Second, d/10))
 }
 
 // beatAt sets m's next heartbeat. r.mu is held.
@@ -163,7 +171,7 @@ func (r *run) extend(batch []*message) {
 		switch {
 		case *entries[i].ReceiptHandle != m.handle: // it came again, and keep saw to it
 		case why == nil:
-			m.deadline = began.Add(time.Duration(entries[i].VisibilityTimeout) * time.Second)
+			m.deadline = deadline(began, time.Duration(entries[i].VisibilityTimeout)*time.Second)
 			r.beatAt(m, began.Add(min(r.visibility/2, m.deadline.Sub(began)))) // the last one is cut short
 		case stale(codes[i]), !now.Before(m.deadline):
 			r.loseVisibility(m, why)

@@ -315,6 +315,59 @@ func TestDeleteDoesNotWaitForHeartbeat(t *testing.T) {
 	})
 }
 
+// While the answer to a return is on its way no heartbeat is sent, which would
+// undo what the return has done.
+func TestNoHeartbeatBesideAReturn(t *testing.T) {
+	bubble(t, setting{attrs: attrs{"VisibilityTimeout": "20"}}, func(b *bed) {
+		b.sendMany(1)
+		b.server.Fault(only(change, sqstest.Action{DelayResponse: time.Second}))
+		b.start(func(_ context.Context, rec *consumer.Record) error {
+			if rec.Attempt > 1 {
+				return nil
+			}
+			time.Sleep(9500 * time.Millisecond) // its heartbeat is due half a second later
+			return consumer.RetryAfter(2*time.Second, errNo)
+		}, sqssource.Options{})
+		b.drain()
+		if at := b.ledger.starts["m0"]; len(at) != 2 || at[1] > 12*time.Second {
+			b.Errorf("failed after 9.5 s, to come back 2 s later: started at %v", at)
+		}
+	})
+}
+
+// A heartbeat holds from when it was sent, not from its answer: if no other
+// goes through, the handler's context ends before others can receive the
+// message.
+func TestHeartbeatHoldsFromItsRequest(t *testing.T) {
+	bubble(t, setting{attrs: attrs{"VisibilityTimeout": "20"}, noGuard: true}, func(b *bed) {
+		b.sendMany(1)
+		var sent atomic.Int64
+		b.server.Fault(func(op string, _ sqstest.Request) (a sqstest.Action) {
+			if op == change {
+				a.DelayResponse = 2 * time.Second
+				if sent.Add(1) > 1 {
+					a = sqstest.Action{Err: &sqstest.Error{Code: "InternalFailure"}}
+				}
+			}
+			return a
+		})
+		b.start(func(ctx context.Context, rec *consumer.Record) error {
+			if rec.Attempt > 1 {
+				return nil
+			}
+			return obeys(time.Hour)(ctx, rec)
+		}, sqssource.Options{})
+		time.Sleep(30*time.Second - time.Millisecond) // the heartbeat was sent after 10 s
+		synctest.Wait()
+		wantSeen[consumer.VisibilityLost](b, 1)
+		if n := b.ledger.handling(); n != 0 {
+			b.Errorf("got %d handlers just before the message is visible, want 0", n)
+		}
+		b.server.Fault(nil)
+		b.drain()
+	})
+}
+
 // The dedupe lease is kept with the visibility timeout: a second process finds
 // neither the message nor the claim free.
 func TestLeaseAndVisibilityTogether(t *testing.T) {

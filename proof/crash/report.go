@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// result is what became of one way on one store.
+type result struct {
+	way     way
+	store   string
+	kills   int
+	orders  int
+	effects int
+	doubled int
+	faults  []string
+	took    time.Duration
+
+	killed map[point]int
+	by     map[point]int // doubled, by where the life before was killed
+}
+
+func (b *bed) result(began time.Time) result {
+	l := b.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := result{
+		way: b.o.way, store: b.o.store, orders: b.orders, effects: l.effects, doubled: l.doubled, faults: l.faults,
+		took: time.Since(began), killed: b.killed, by: map[point]int{},
+	}
+	for _, n := range b.killed {
+		r.kills += n
+	}
+	for life, n := range l.by {
+		r.by[b.ends[life]] += n
+	}
+	return r
+}
+
+// report returns the results as tables in Markdown.
+func report(results []result, seed uint64, took time.Duration) string {
+	var s strings.Builder
+	kills, orders := 0, 0
+	for _, r := range results {
+		kills += r.kills
+		orders += r.orders
+	}
+	fmt.Fprintf(&s, "%d kills with SIGKILL, %d orders, in %s (seed %d).\n\n", kills, orders, took.Round(time.Second), seed)
+	s.WriteString("| worker | store | kills | orders | effects | doubled: killed before they were recorded | lost, or run again though recorded |\n|---|---|---|---|---|---|---|\n")
+	for _, r := range results {
+		fmt.Fprintf(&s, "| %s | %s | %d | %d | %d | %d | %d |\n", r.way, r.store, r.kills, r.orders, r.effects, r.doubled, len(r.faults))
+	}
+	s.WriteString("\n| killed | kills | effects doubled by it |\n|---|---|---|\n")
+	for _, p := range []point{
+		atRandom, afterReceive, afterClaim, beforeEffect, afterEffect, beforeCompletion, afterCompletion, beforeDelete, afterDelete,
+	} {
+		n, doubled := 0, 0
+		for _, r := range results {
+			n += r.killed[p]
+			doubled += r.by[p]
+		}
+		fmt.Fprintf(&s, "| %s | %d | %d |\n", p, n, doubled)
+	}
+	return s.String()
+}

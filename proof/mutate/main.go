@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) }
+
+// The exit codes.
+const (
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130 // as shells tell of a program that SIGINT ended
+)
+
+// settings are the flags.
+type settings struct {
+	root  string
+	out   string
+	only  string
+	n     int
+	limit time.Duration
+}
+
+func parse(args []string, stderr io.Writer) (settings, error) {
+	var s settings
+	fs := flag.NewFlagSet("mutate", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	fs.StringVar(&s.root, "root", "..", "the root of the repository")
+	fs.StringVar(&s.out, "o", "", "also write the table to this file; it need not exist")
+	fs.StringVar(&s.only, "only", "", "take only the defects whose name contains this")
+	fs.IntVar(&s.n, "n", 0, "take only so many, the cheapest of each area first; 0 takes all")
+	fs.DurationVar(&s.limit, "limit", 2*time.Minute, "the longest that one check may take")
+	err := fs.Parse(args)
+	if err == nil && (fs.NArg() > 0 || s.n < 0 || s.limit <= 0) {
+		err = errors.New("mutate: unknown argument or negative number")
+		fmt.Fprintln(stderr, err)
+	}
+	return s, err
+}
+
+// run runs the program and returns its exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	s, err := parse(args, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	err = mutate(ctx, s, stdout, stderr)
+	switch {
+	case ctx.Err() != nil:
+		fmt.Fprintln(stderr, "mutate: interrupted")
+		return exitInterrupted
+	case err != nil:
+		fmt.Fprintln(stderr, "mutate:", err)
+		return exitFailed
+	}
+	return 0
+}
+
+// errSurvived is the failure that the program is made to find.
+var errSurvived = errors.New("no check caught the defect")
+
+// mutate tries the defects and tells what caught each.
+func mutate(ctx context.Context, s settings, stdout, stderr io.Writer) error {
+	all := defects()
+	for i := range all { // all of them, also those that are not tried
+		if _, err := all[i].apply(s.root); err != nil {
+			return err
+		}
+	}
+	chosen := choose(all, s.only, s.n)
+	if len(chosen) == 0 {
+		return fmt.Errorf("no defect's name contains %q", s.only)
+	}
+	b, err := newBench(s.root, s.limit)
+	if err != nil {
+		return err
+	}
+	defer b.remove()
+	began := time.Now()
+	var results []result
+	var failures []error
+	for i := range chosen {
+		r, err := b.try(ctx, &chosen[i])
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil { // the others are tried all the same
+			failures = append(failures, err)
+			fmt.Fprintf(stderr, "%2d/%d %v\n", i+1, len(chosen), err)
+			continue
+		}
+		fmt.Fprintf(stderr, "%2d/%d %s\n", i+1, len(chosen), r)
+		results = append(results, r)
+		if r.by == "" {
+			failures = append(failures, fmt.Errorf("%w: %s", errSurvived, r.defect.name))
+		}
+	}
+	table := report(results, time.Since(began))
+	fmt.Fprint(stdout, table)
+	if s.out != "" {
+		if err := os.MkdirAll(filepath.Dir(s.out), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(s.out, []byte(table), 0o600); err != nil {
+			return err
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// choose returns the defects that are asked for. Of n it takes the first of
+// each area, then the second of each, and so on.
+func choose(all []defect, only string, n int) []defect {
+	all = slices.DeleteFunc(all, func(d defect) bool { return !strings.Contains(d.name, only) })
+	if n == 0 || n >= len(all) {
+		return all
+	}
+	var areas []string
+	of := map[string][]defect{}
+	for _, d := range all {
+		if of[d.area] == nil {
+			areas = append(areas, d.area)
+		}
+		of[d.area] = append(of[d.area], d)
+	}
+	var chosen []defect
+	for round := 0; len(chosen) < n; round++ {
+		for _, a := range areas {
+			if round < len(of[a]) && len(chosen) < n {
+				chosen = append(chosen, of[a][round])
+			}
+		}
+	}
+	return chosen
+}

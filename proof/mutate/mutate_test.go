@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Every defect is in the code once, changes it, has a name of its own and a
+// check; a change of the code that moves one of them must change the list.
+func TestDefectsApply(t *testing.T) {
+	names := map[string]bool{}
+	for _, d := range defects() {
+		text, err := d.apply("../..")
+		if err != nil {
+			t.Error(err)
+		}
+		if names[d.name] || d.old == d.new || len(d.checks) == 0 || d.breaks == "" || !bytes.Contains(text, []byte(d.new)) {
+			t.Errorf("%s: a name that is taken, no change, no check or no sentence", d.name)
+		}
+		names[d.name] = true
+	}
+	if len(names) < 30 {
+		t.Errorf("got %d defects, want 30 at least", len(names))
+	}
+}
+
+// A sample has the first defect of each area before the second of any.
+func TestChoose(t *testing.T) {
+	all := []defect{{area: "a", name: "a1"}, {area: "a", name: "a2"}, {area: "b", name: "b1"}, {area: "b", name: "b2"}, {area: "c", name: "c1"}}
+	for _, c := range []struct {
+		only string
+		n    int
+		want string
+	}{{"", 0, "a1 a2 b1 b2 c1"}, {"", 3, "a1 b1 c1"}, {"", 4, "a1 b1 c1 a2"}, {"", 9, "a1 a2 b1 b2 c1"}, {"2", 1, "a2"}, {"x", 0, ""}} {
+		var got []string
+		for _, d := range choose(slices.Clone(all), c.only, c.n) {
+			got = append(got, d.name)
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%d of %q: got %q, want %s", c.n, c.only, got, c.want)
+		}
+	}
+}
+
+// A defect that its check notices is caught by that test, one that it does not
+// notice survives, and one that does not compile is an error.
+func TestTry(t *testing.T) {
+	b, err := newBench("../..", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.remove()
+	bounds := []check{of("dedupe", "^TestStepBounds$")}
+	d := defect{name: "d", file: stepFile, old: "if now < row.LeaseEnd {", checks: bounds}
+	for _, c := range []struct{ text, by, err string }{
+		{"if now <= row.LeaseEnd {", "TestStepBounds", ""},
+		{"if row.LeaseEnd > now {", "", ""},
+		{"if now < {", "", "build failed"},
+	} {
+		d.new = c.text
+		r, err := b.try(context.WithoutCancel(t.Context()), &d)
+		if r.by != c.by || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%s: caught by %q, error %v; want %q and error %q", c.text, r.by, err, c.by, c.err)
+		}
+	}
+	d.checks = []check{of("dedupe", "^TestThereIsNone$")}
+	if _, err := b.try(t.Context(), &d); err == nil {
+		t.Error("a check without tests proves nothing, and is no error")
+	}
+}
