@@ -16,6 +16,8 @@ SOAK ?= 10m
 export COUNT ?= 6
 MUTATIONS ?= 0
 KILLS ?= 200
+
+N ?= 2000
 export TESTFLAGS BASE BENCH BENCHFLAGS
 
 .DEFAULT_GOAL := help
@@ -55,6 +57,10 @@ spin: ## Check the protocol's model for Spin with FAULTS (1) faults (installs sp
 .PHONY: linearizability
 linearizability: ## Check histories of every store with porcupine, ROUNDS (100) on each (needs Python 3.11; installs ministack once)
 	@scripts/ministack.sh bash -c "cd proof && go test -count=1 -timeout 1h -v ./linear -run 'TestMemory|TestBolt|TestDynamoDB' -rounds $${ROUNDS:-100}"
+
+.PHONY: sim
+sim: ## Play N (2000) drawn schedules of workers, queues and faults in fake time, and judge them (SIMFLAGS=-rapid.seed=1)
+	@go -C proof/sim test -count=1 -timeout 0 -rapid.checks=$$(($(N) / 5)) $(SIMFLAGS)
 
 .PHONY: race
 race: ## The same, but fail if the race detector cannot run

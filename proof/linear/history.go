@@ -28,6 +28,10 @@ type History struct {
 	// none.
 	Losses *Losses
 
+	// Copies allows each operation one earlier copy, where the losses are not
+	// known. Defaults to false.
+	Copies bool
+
 	began time.Time
 	mu    sync.Mutex
 	ops   []porcupine.Operation
@@ -50,6 +54,9 @@ func (h *History) Apply(ctx context.Context, caller int, s dedupe.Store, ops []d
 			Output:   &output{unknown: true},
 			Call:     int64(call.Sub(h.began)),
 			Return:   int64(answer.Sub(h.began)),
+		}
+		if h.Copies {
+			h.ops = append(h.ops, o)
 		}
 		for range h.Losses.between(op.Key, call, answer) {
 			h.ops = append(h.ops, o) // an earlier copy of it

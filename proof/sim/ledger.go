@@ -1,0 +1,195 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/onlyonce-go/onlyonce/consumer"
+)
+
+// ledger is what the world knows: every run that began, every effect, and why
+// each of them may be followed by another.
+type ledger struct {
+	mu    sync.Mutex
+	began time.Time
+	clock int // orders what happens at one instant
+	runs  []*run
+	done  []recorded
+	hurt  map[*process][]hurt // requests to the store that met a fault
+	odd   []string            // what must not happen, seen while it did
+	stats Stats
+}
+
+// run is one start of a handler.
+type run struct {
+	key, message int
+	proc         *process
+	fence        int64
+	began, ended int // by the clock; ended is 0 while it runs
+	at           time.Duration
+	effect       int // by the clock, 0 without one
+	effectAt     time.Duration
+	failed       bool // as planned, after its effect
+}
+
+// recorded is a completion that its worker was told of.
+type recorded struct {
+	key   int
+	fence int64
+	at    int
+}
+
+// hurt is one request that met a fault; a slow one keeps its sender waiting.
+type hurt struct {
+	at   time.Duration
+	slow bool
+}
+
+// Stats counts what happened.
+type Stats struct {
+	Plays, Requests, Faults, Kills, Runs, Effects, Completions, Messages, Deliveries int
+
+	Repeats    int // effects after the first of their key, each of them excused
+	Histories  int // keys whose history was linearized
+	Undecided  int // and those for which the time did not suffice
+	Operations int // of those histories
+}
+
+// Add adds what happened in another play.
+func (s *Stats) Add(o Stats) {
+	s.Plays += o.Plays
+	s.Requests += o.Requests
+	s.Faults += o.Faults
+	s.Kills += o.Kills
+	s.Runs += o.Runs
+	s.Effects += o.Effects
+	s.Completions += o.Completions
+	s.Messages += o.Messages
+	s.Deliveries += o.Deliveries
+	s.Repeats += o.Repeats
+	s.Histories += o.Histories
+	s.Undecided += o.Undecided
+	s.Operations += o.Operations
+}
+
+func newLedger() *ledger { return &ledger{began: time.Now(), hurt: map[*process][]hurt{}} }
+
+func (l *ledger) since() time.Duration { return time.Since(l.began) }
+
+// tick returns the next moment. l.mu is held.
+func (l *ledger) tick() int {
+	l.clock++
+	return l.clock
+}
+
+// start notes that a handler was started; nil when its process is dead.
+func (l *ledger) start(p *process, key, message int, fence int64) (*run, int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p.isDead() {
+		return nil, 0
+	}
+	nth := 0
+	for _, r := range l.runs {
+		if r.key == key {
+			nth++
+		}
+	}
+	r := &run{key: key, message: message, proc: p, fence: fence, began: l.tick(), at: l.since()}
+	l.runs = append(l.runs, r)
+	l.stats.Runs++
+	return r, nth
+}
+
+// effect makes the effect of a run, and reports false when its process is dead.
+func (l *ledger) effect(r *run) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r.proc.isDead() {
+		return false
+	}
+	r.effect, r.effectAt = l.tick(), l.since()
+	l.stats.Effects++
+	return true
+}
+
+// end notes that a handler returned; failed, that it was to fail after its
+// effect.
+func (l *ledger) end(r *run, failed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r.ended, r.failed = l.tick(), failed
+}
+
+// fault notes that a request of p met a fault.
+func (l *ledger) fault(p *process, side Side, k FaultKind) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stats.Faults++
+	if side == DynamoDB {
+		slow := k == Delay || k == DelayResponse || k == Late || k == Hold
+		l.hurt[p] = append(l.hurt[p], hurt{l.since(), slow})
+	}
+}
+
+// strange notes what must not happen.
+func (l *ledger) strange(what string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.odd = append(l.odd, l.since().String()+": "+what)
+}
+
+// Observe notes what a process says of itself.
+func (p *process) Observe(_ context.Context, e consumer.Event) {
+	l := p.w.ledger
+	if p.w.trace != nil {
+		p.w.trace(fmt.Sprintf("%v %s %s %s", l.since(), p.name, e.EventName(), told(e)))
+	}
+	switch e := e.(type) {
+	case consumer.Completed:
+		l.mu.Lock()
+		l.done = append(l.done, recorded{key: p.w.keyOf(e.Key), fence: e.Fence, at: l.tick()})
+		l.stats.Completions++
+		l.mu.Unlock()
+	case consumer.Abandoned:
+		p.abandoned.Store(true)
+		l.mu.Lock()
+		p.outlived[p.w.keyOf(e.Key)] = true
+		l.mu.Unlock()
+	}
+}
+
+// String says it in a sentence.
+func (s Stats) String() string {
+	return fmt.Sprintf("sim: %d schedules: %d messages, %d deliveries, %d runs, %d effects (%d repeated, each excused), "+
+		"%d requests, %d faults, %d kills; %d histories with %d operations linearized, %d undecided",
+		s.Plays, s.Messages, s.Deliveries, s.Runs, s.Effects, s.Repeats,
+		s.Requests, s.Faults, s.Kills, s.Histories, s.Operations, s.Undecided)
+}
+
+// told says what an event is about.
+func told(e consumer.Event) string {
+	switch e := e.(type) {
+	case consumer.Claimed:
+		return fmt.Sprintf("%s fence %d took over %v", e.Record.Body, e.Fence, e.TookOver)
+	case consumer.Failed:
+		return fmt.Sprintf("%s %v", e.Record.Body, e.Err)
+	case consumer.Completed:
+		return fmt.Sprintf("%s fence %d", e.Record.Body, e.Fence)
+	case consumer.Duplicate:
+		return string(e.Record.Body)
+	case consumer.InProgress:
+		return fmt.Sprintf("%s until %v", e.Record.Body, e.Until)
+	case consumer.Abandoned:
+		return string(e.Record.Body)
+	case consumer.Returned:
+		return fmt.Sprintf("%s after %v: %v", e.Record.Body, e.After, e.Err)
+	case consumer.VisibilityLost:
+		return fmt.Sprintf("%s %v", e.Record.Body, e.Err)
+	case consumer.Released:
+		return fmt.Sprintf("%s %v", e.Record.Body, e.Err)
+	}
+	return fmt.Sprintf("%+v", e)
+}
