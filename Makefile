@@ -31,7 +31,7 @@ test: ## Run all tests of all modules, in random order, with the race detector i
 
 .PHONY: test-dynamodb
 test-dynamodb: ## Run the DynamoDB tests against a ministack of their own (needs Python 3.11; installs it once, into .cache)
-	@scripts/ministack.sh go test -count=1 -timeout 5m -run Endpoint ./dedupe/dynamodedupe ./internal/ddbtest ./cmd/example-worker
+	@scripts/ministack.sh go test -count=1 -timeout 5m -run Endpoint ./dedupe/dynamodedupe ./dedupe/dynamostate ./internal/ddbtest ./cmd/example-worker
 
 .PHONY: test-sqs
 test-sqs: ## Compare the SQS of the tests with ministack and ElasticMQ, and poll these (needs Python 3.11, Java 17 and Maven; installs both once)
