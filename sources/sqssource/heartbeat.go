@@ -89,7 +89,7 @@ func (r *run) heart(ctx context.Context) {
 		}
 		r.mu.Lock()
 		now := time.Now()
-		due := r.due(now)
+		due := r.due(now) //nolint:contextcheck // EndHandler ends contexts, and has none
 		r.nextBeat = time.Time{}
 		if len(r.beats) > 0 {
 			r.nextBeat = r.beats[0].beat
