@@ -33,6 +33,9 @@ func (c *wire) Do(req *http.Request) (*http.Response, error) {
 	if c.p.isDead() {
 		return nil, errDead
 	}
+	if err := req.Context().Err(); err != nil { // an HTTP client sends nothing then
+		return nil, err
+	}
 	if w.plan.Hosts[c.p.host].Lambda && !c.p.outside && c.p.invoked.Load() == 0 && !c.p.abandoned.Load() {
 		w.ledger.strange(c.p.name + " sends " + op + " between its invocations")
 	}
