@@ -3,6 +3,7 @@
 //
 //	go run ./cmd/example-worker              shows it, in a few seconds
 //	example-worker lambda --store bolt:PATH  is a Lambda function
+//	example-worker duplicates --queue-url .. measures how often a queue delivers twice
 //
 // Without a command it serves Lambda where AWS_LAMBDA_RUNTIME_API is set and
 // runs the demo elsewhere. Every flag has an environment variable; --help

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Absent, in [Change.From], is the state of an item that has none: there is
+// Absent is, in [Change.From], the state of an item that has none: there is
 // no such attribute, or no item, which the change then makes.
 const Absent = ""
 
