@@ -23,7 +23,7 @@ type command struct {
 
 // commands returns the commands of this build, the default one first.
 func commands() []command {
-	return []command{demoCommand(), lambdaCommand(), pollCommand(), httpCommand()}
+	return []command{demoCommand(), lambdaCommand(), pollCommand(), httpCommand(), duplicatesCommand()}
 }
 
 // laterCommands are known and come with later builds.
@@ -59,7 +59,10 @@ type settings struct {
 
 	logLevel level
 
-	// Of the demo only.
+	// Of duplicates only.
+	settle time.Duration
+
+	// Of the demo, and some of duplicates.
 	messages   int
 	duplicates float64
 	failures   float64

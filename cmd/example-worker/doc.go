@@ -9,7 +9,8 @@
 // runs the demo elsewhere. Every flag has an environment variable; --help
 // tells all of them. The work it does for a record is one POST to
 // --effect-url with the record's key and fencing number, so that it can stand
-// in front of any next system.
+// in front of any next system. The command duplicates works on nothing: it
+// measures how often a queue delivers a message twice.
 //
 // Exit codes: 0 done; 1 failed, in the demo also an order that was lost or
 // doubled; 2 a mistake in flags, variables or store, told in one line; 130

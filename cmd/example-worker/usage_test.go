@@ -87,6 +87,10 @@ func TestMistakes(t *testing.T) {
 		{args: "demo --source sqs", want: "--source is no flag of demo...brings its own source"},
 		{args: "demo --replay=dedupe", want: "--replay is no flag of demo...brings its own source"},
 		{args: "--effect-url http://localhost/", want: "--effect-url is no flag of demo...brings its own next system"},
+		{args: "duplicates --queue-url http://localhost/1/orders.fifo", want: "is a FIFO queue...name a standard queue"},
+		{args: "duplicates --queue-url http://localhost/1/orders", want: "no AWS region: set AWS_REGION"},
+		{args: "duplicates --duplicates 2", want: "want a share from 0 to 1"},
+		{args: "duplicates --store memory:", want: "--store is no flag of duplicates"},
 		{args: "--messages -3", want: "demo: invalid value"},
 	} {
 		t.Run(c.args, func(t *testing.T) {

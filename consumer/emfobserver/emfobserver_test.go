@@ -105,7 +105,7 @@ func TestWithoutBatches(t *testing.T) {
 		var out output
 		o := emfobserver.New(&out, emfobserver.Options{Consumer: "orders"})
 		observe(o, consumer.Completed{})
-		time.Sleep(time.Minute - 1)
+		time.Sleep(time.Minute - time.Nanosecond)
 		observe(o, consumer.Completed{})
 		want(t, &out, "before the minute", map[string]int{})
 		time.Sleep(time.Nanosecond)
@@ -113,7 +113,7 @@ func TestWithoutBatches(t *testing.T) {
 		want(t, &out, "after a minute", map[string]int{"onlyonce Consumer=orders Outcome=completed Events": 3})
 		observe(o, consumer.Completed{})
 		want(t, &out, "right after", map[string]int{})
-		time.Sleep(time.Minute - 1)
+		time.Sleep(time.Minute - time.Nanosecond)
 		if err := o.Flush(); err != nil {
 			t.Error(err)
 		}

@@ -280,7 +280,7 @@ func (j *judge) order() {
 			dead[j.w.plan.Messages[m].Key] = true
 		}
 	}
-	type first struct{ key, sent, made int }
+	type first struct{ key, sent, began, made int } // made after it began
 	groups := map[int][]first{}
 	for key, k := range j.w.plan.Keys {
 		f := first{key: key, sent: -1}
@@ -291,7 +291,10 @@ func (j *judge) order() {
 		}
 		for _, r := range j.byKey[key] {
 			if r.effect != 0 && (f.made == 0 || r.effect < f.made) {
-				f.made = r.effect
+				f.began, f.made = r.effect, r.effect
+				if j.w.plan.Mode == Tx { // the effect is known when its answer is there, be it by a later request
+					f.began = r.began
+				}
 			}
 		}
 		if f.sent >= 0 && f.made > 0 && !dead[key] {
@@ -301,7 +304,7 @@ func (j *judge) order() {
 	for _, g := range groups {
 		for _, a := range g {
 			for _, b := range g {
-				if a.sent < b.sent && a.made > b.made {
+				if a.sent < b.sent && a.began > b.made {
 					j.breaks(a.key, "was sent before %s of its group, and done after it", keyName(b.key))
 				}
 			}
