@@ -24,7 +24,7 @@ func (c Client) Do(req *http.Request) (*http.Response, error) {
 	if req.Body == nil || req.Body == http.NoBody {
 		return c.Next.Do(req)
 	}
-	b, err := io.ReadAll(req.Body)
+	b, err := read(req)
 	if err != nil {
 		return nil, err
 	}
@@ -33,4 +33,14 @@ func (c Client) Do(req *http.Request) (*http.Response, error) {
 	out.ContentLength = int64(len(b))
 	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
 	return c.Next.Do(out)
+}
+
+// read reads a request's body, into memory of its size when that is known.
+func read(req *http.Request) ([]byte, error) {
+	if req.ContentLength <= 0 {
+		return io.ReadAll(req.Body)
+	}
+	b := make([]byte, req.ContentLength)
+	_, err := io.ReadFull(req.Body, b)
+	return b, err
 }
