@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/onlyonce-go/onlyonce/bench/poller/loadserver"
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 	"github.com/onlyonce-go/onlyonce/sources/sqssource"
 )
 
@@ -82,7 +83,7 @@ func (t task) do(ctx context.Context, f consume) (outcome, error) {
 	go func() {
 		ended <- f(ctx, newClient(t.URL), t.URL+loadserver.QueuePath, func(ctx context.Context) {
 			if t.Cell.Handler > 0 {
-				pause(ctx, t.Cell.Handler)
+				pause.For(ctx, t.Cell.Handler)
 			}
 			handled.Add(1)
 		})
@@ -237,14 +238,4 @@ func control(ctx context.Context, url string) (sample, error) {
 	defer resp.Body.Close() //nolint:errcheck // it was read
 	err = json.NewDecoder(resp.Body).Decode(&s)
 	return s, err
-}
-
-// pause waits for d or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

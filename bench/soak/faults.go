@@ -10,6 +10,7 @@ import (
 
 	"github.com/onlyonce-go/onlyonce/dedupe"
 	"github.com/onlyonce-go/onlyonce/internal/awsproxy"
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 	"github.com/onlyonce-go/onlyonce/sources/sqstest"
 )
 
@@ -157,7 +158,7 @@ func (st *store) Apply(ctx context.Context, ops []dedupe.Op) ([]dedupe.Verdict, 
 	}
 	if s.luck.is(0.02) {
 		s.counts.add("store: late", 1)
-		pause(ctx, s.luck.span(0, 300*time.Millisecond))
+		pause.For(ctx, s.luck.span(0, 300*time.Millisecond))
 	}
 	var kept []dedupe.Op
 	out := make([]dedupe.Verdict, len(ops))
@@ -189,23 +190,13 @@ func (st *store) Apply(ctx context.Context, ops []dedupe.Op) ([]dedupe.Verdict, 
 // outages take the store down now and then, for less than a completion is tried.
 func (s *soak) outages(ctx context.Context) {
 	for {
-		pause(ctx, s.luck.span(s.time/20, s.time/6))
+		pause.For(ctx, s.luck.span(s.time/20, s.time/6))
 		if ctx.Err() != nil {
 			return
 		}
 		s.counts.add("store: outages", 1)
 		s.store.setDown(true)
-		pause(ctx, s.luck.span(time.Second, 4*time.Second))
+		pause.For(ctx, s.luck.span(time.Second, 4*time.Second))
 		s.store.setDown(false)
-	}
-}
-
-// pause waits for d or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
 	}
 }

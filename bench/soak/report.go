@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 )
 
 // memory is what the process has used, sampled.
@@ -40,7 +42,7 @@ func resident() float64 {
 // tell prints a line now and then, until ctx ends.
 func (s *soak) tell(ctx context.Context) {
 	for {
-		pause(ctx, s.every)
+		pause.For(ctx, s.every)
 		sent, done := s.ledger.progress()
 		rss, heap := s.memory.sample()
 		_, of := s.counts.sorted()

@@ -17,6 +17,7 @@ import (
 
 	"github.com/onlyonce-go/onlyonce/dedupe/boltdedupe"
 	"github.com/onlyonce-go/onlyonce/dedupe/memdedupe"
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 	"github.com/onlyonce-go/onlyonce/sources/sqstest"
 )
 
@@ -188,7 +189,7 @@ func (s *soak) empty(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.drain, errors.New("the queues did not become empty in time"))
 	defer cancel()
 	for s.waiting() > 0 {
-		pause(ctx, 100*time.Millisecond)
+		pause.For(ctx, 100*time.Millisecond)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

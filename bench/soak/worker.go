@@ -12,6 +12,7 @@ import (
 	"github.com/onlyonce-go/onlyonce/consumer"
 	"github.com/onlyonce-go/onlyonce/dedupe"
 	"github.com/onlyonce-go/onlyonce/internal/awsproxy"
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 	"github.com/onlyonce-go/onlyonce/sources/sqssource"
 )
 
@@ -96,13 +97,13 @@ func (s *soak) pollers(ctx context.Context, client *sqs.Client, o sqssource.Opti
 // partitions cuts a worker off from the queue now and then, for longer than its messages are invisible or shorter.
 func (s *soak) partitions(ctx context.Context, proxy *awsproxy.Proxy) {
 	for {
-		pause(ctx, s.luck.span(s.time/60, s.time/10))
+		pause.For(ctx, s.luck.span(s.time/60, s.time/10))
 		if ctx.Err() != nil {
 			return
 		}
 		s.counts.add("network: partitions", 1)
 		proxy.Down()
-		pause(ctx, s.luck.span(time.Second, 2*visibility))
+		pause.For(ctx, s.luck.span(time.Second, 2*visibility))
 		proxy.Up()
 		proxy.Reset() // it remembers every request
 	}

@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 	"github.com/onlyonce-go/onlyonce/sources/sqstest"
 )
 
@@ -119,7 +120,7 @@ func (w *pollWay) run(ctx context.Context) error {
 			if cmd.ProcessState.ExitCode() == exitUsage {
 				w.d.unfit.Store(true)
 			}
-			pause(ctx, 100*time.Millisecond)
+			pause.For(ctx, 100*time.Millisecond)
 		}
 	}
 	return nil

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 	"github.com/onlyonce-go/onlyonce/sources/sqssource"
 	"github.com/onlyonce-go/onlyonce/sources/sqstest"
 )
@@ -123,7 +124,7 @@ func (e *experiment) tell(ctx context.Context, w io.Writer) func() {
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
-		for pause(ctx, tellEvery) {
+		for pause.For(ctx, tellEvery) {
 			t := e.counts()
 			fmt.Fprintf(w, "%d of %d sent, %d received, %d of them twice or more\n", t.sent, e.n, t.received, t.duplicated)
 		}

@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 )
 
 // experiment sends messages that are numbered through, receives and deletes
@@ -280,7 +282,7 @@ func (e *experiment) try(ctx context.Context, what string, f func(context.Contex
 		if n == experimentTries && ctx.Err() == nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
-		pause(ctx, time.Duration(n)*200*time.Millisecond)
+		pause.For(ctx, time.Duration(n)*200*time.Millisecond)
 	}
 	return nil
 }

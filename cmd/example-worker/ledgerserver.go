@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 )
 
 // ledgerServer is the ledger's HTTP side.
@@ -59,7 +61,7 @@ func (s *ledgerServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
 		return
 	}
-	if !pause(r.Context(), ledgerLatency) {
+	if !pause.For(r.Context(), ledgerLatency) {
 		return
 	}
 	for {
@@ -103,16 +105,4 @@ func (s *ledgerServer) read(r *http.Request) (key string, fence int64, n int, er
 	}
 	fence, err = strconv.ParseInt(r.Header.Get("Fencing-Token"), 10, 64)
 	return key, fence, n, err
-}
-
-// pause waits and tells whether it was let.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 )
 
 // producer sends the demo's orders, some of them twice, as a producer does
@@ -63,7 +65,7 @@ func (p *producer) send(ctx context.Context, first func()) error {
 		due := began.Add(spread * time.Duration(n) / time.Duration(p.orders))
 		for wait := time.Until(due); wait > 0 || p.waiting() >= queueFilled; wait = time.Until(due) {
 			first()
-			if !pause(ctx, max(wait, 5*time.Millisecond)) {
+			if !pause.For(ctx, max(wait, 5*time.Millisecond)) {
 				return ctx.Err()
 			}
 		}

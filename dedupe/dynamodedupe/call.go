@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/onlyonce-go/onlyonce/dedupe"
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 )
 
 const (
@@ -121,7 +122,7 @@ func (c *call) run(ctx context.Context, lanes []*lane) {
 		case next.IsZero():
 			return
 		default:
-			pause(ctx, next.Sub(now))
+			pause.For(ctx, next.Sub(now))
 		}
 		if ctx.Err() != nil {
 			c.abandon(lanes, fmt.Errorf("dynamodedupe: apply: %w", context.Cause(ctx)))
@@ -228,15 +229,5 @@ func (c *call) abandon(lanes []*lane, err error) {
 	for _, l := range lanes {
 		c.lost += len(l.todo)
 		c.fail(l, err)
-	}
-}
-
-// pause waits for d or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 )
 
 const (
@@ -72,7 +74,7 @@ func waitActive(ctx context.Context, client describer, table string) error {
 		case active != nil && active.TableStatus == types.TableStatusActive:
 			return nil
 		}
-		pause(ctx, createPoll)
+		pause.For(ctx, createPoll)
 		if ctx.Err() != nil {
 			return fmt.Errorf("dynamodedupe: table %q is not active yet: %w", table, context.Cause(ctx))
 		}

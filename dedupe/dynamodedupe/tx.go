@@ -17,6 +17,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/onlyonce-go/onlyonce/dedupe"
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 )
 
 const (
@@ -170,7 +171,7 @@ func (x *transaction) send(ctx context.Context, in *dynamodb.TransactWriteItemsI
 		if x.sends >= maxSends {
 			return err
 		}
-		pause(ctx, backoff(x.sends))
+		pause.For(ctx, backoff(x.sends))
 	}
 }
 
@@ -284,7 +285,7 @@ func (x *transaction) look(ctx context.Context) error {
 	c := call{s: x.s, ops: []dedupe.Op{x.op}, verdicts: make([]dedupe.Verdict, 1)}
 	l := &lane{key: x.op.Key, todo: []int{0}}
 	for l.known == unknown {
-		pause(ctx, time.Until(l.due))
+		pause.For(ctx, time.Until(l.due))
 		c.read(ctx, []*lane{l})
 		if len(l.todo) == 0 {
 			return c.verdicts[0].Err

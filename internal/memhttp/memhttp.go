@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 )
 
 // Client calls Handler in the caller's goroutine, whatever the host of the
@@ -102,14 +104,7 @@ func (brokenReader) Read([]byte) (int, error) {
 // Wait waits for d and breaks the connection when the client leaves first, as a
 // handler does: by a panic with [http.ErrAbortHandler].
 func Wait(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
+	if d > 0 && !pause.For(ctx, d) {
 		panic(http.ErrAbortHandler)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 	"github.com/onlyonce-go/onlyonce/sources/lambdasource"
 	"github.com/onlyonce-go/onlyonce/sources/lambdatest"
 	"github.com/onlyonce-go/onlyonce/sources/sqssource"
@@ -31,7 +32,7 @@ func (w *world) start(host int) (stop func()) {
 func (w *world) poll(ctx context.Context, host int) {
 	for ctx.Err() == nil {
 		w.life(ctx, host)
-		wait(ctx, 500*time.Millisecond)
+		pause.For(ctx, 500*time.Millisecond)
 	}
 }
 
@@ -183,16 +184,6 @@ func (f *fleet) close() {
 	defer f.mu.Unlock()
 	for _, s := range f.idle {
 		s.exit()
-	}
-}
-
-// wait waits for d or the end of ctx.
-func wait(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
 	}
 }
 

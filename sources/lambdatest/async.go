@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 )
 
 // AsyncOptions configures an [Async].
@@ -103,7 +105,7 @@ func (a *Async) Deliver(ctx context.Context, payload []byte) error {
 			a.giveUp(AsyncFailure{payload, err, "EventAgeExceeded", attempt})
 			return err
 		}
-		if !pause(ctx, delay) {
+		if !pause.For(ctx, delay) {
 			return errors.Join(ctx.Err(), err)
 		}
 	}

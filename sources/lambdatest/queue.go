@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 )
 
 // A queue is what a mapping knows of its queue.
@@ -114,21 +116,9 @@ func (w *worker) removeSome(ctx context.Context, messages []types.Message) (left
 			}
 		}
 		messages = again
-		if len(messages) == 0 || try == deleteTries-1 || !pause(ctx, 100*time.Millisecond<<try) {
+		if len(messages) == 0 || try == deleteTries-1 || !pause.For(ctx, 100*time.Millisecond<<try) {
 			break
 		}
 	}
 	return append(left, messages...)
-}
-
-// pause waits for d and reports whether ctx let it.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 )
 
 // A worker polls, invokes and settles one batch after the other.
@@ -36,7 +38,7 @@ func (w *worker) run(ctx context.Context) error {
 		}
 		if err != nil {
 			w.receiveErrors.Add(1)
-			pause(ctx, retry)
+			pause.For(ctx, retry)
 			retry = min(2*retry, longPoll)
 		} else {
 			retry = time.Second
@@ -83,7 +85,7 @@ func (w *worker) collect(ctx context.Context) ([]record, error) {
 			// SQS waits for whole seconds; the rest of the window is waited
 			// for here, without a poll that could not wait.
 			if wait < time.Second {
-				pause(ctx, wait)
+				pause.For(ctx, wait)
 				break
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/onlyonce-go/onlyonce/consumer"
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 )
 
 // ending is how a delivery ended: each one is counted under one of them.
@@ -185,8 +185,7 @@ func (b *outbox) send(batch []*action) {
 
 // retry sends actions again, a little later.
 func (b *outbox) retry(again []*action) {
-	wait := min(actionBackoff<<min(again[0].tries, 10), mostBackoff)
-	pause(b.r.wireCtx, wait/2+rand.N(wait/2))
+	pause.For(b.r.wireCtx, jittered(actionBackoff, mostBackoff, again[0].tries+1))
 	b.r.mu.Lock()
 	defer b.r.unlock()
 	for _, a := range again {
@@ -276,14 +275,4 @@ func codesOf(refused []types.BatchResultErrorEntry, entries int) []string {
 func entryID(i int) *string {
 	id := strconv.Itoa(i)
 	return &id
-}
-
-// pause waits for d or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

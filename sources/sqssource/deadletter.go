@@ -14,6 +14,7 @@ import (
 
 	"github.com/onlyonce-go/onlyonce/consumer"
 	"github.com/onlyonce-go/onlyonce/dedupe"
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 )
 
 // Message attributes of a dead letter that a poller sent.
@@ -45,7 +46,7 @@ func (r *run) bury(m *message, why error) bool {
 	var err error
 	for try := range buryTries {
 		if try > 0 {
-			pause(r.wireCtx, jittered(receiveBackoff, try))
+			pause.For(r.wireCtx, jittered(receiveBackoff, mostPause, try))
 		}
 		err = r.sendDeadLetter(m, why)
 		if err == nil || fatal(err) || errors.Is(err, errNoRoom) || r.ctx.Err() != nil { // a stop has no time for more

@@ -7,6 +7,7 @@ import (
 
 	"github.com/onlyonce-go/onlyonce/consumer"
 	"github.com/onlyonce-go/onlyonce/dedupe"
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 )
 
 // group is a message group of which messages are in this process: of a FIFO
@@ -165,7 +166,7 @@ func (r *run) holdGroup(g *group) {
 
 // goOn begins the group's next turn after some time.
 func (r *run) goOn(g *group, after time.Duration) {
-	pause(r.ctx, after)
+	pause.For(r.ctx, after)
 	n := r.seat.insist(r.ctx)
 	r.mu.Lock()
 	r.dropLost(g)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/onlyonce-go/onlyonce/consumer"
 	"github.com/onlyonce-go/onlyonce/dedupe"
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 )
 
 const (
@@ -59,7 +60,7 @@ func (r *run) hold(m *message, err error) {
 
 // doubtStore pauses receiving unless the store answers in a moment.
 func (r *run) doubtStore() {
-	pause(r.ctx, storeLull)
+	pause.For(r.ctx, storeLull)
 	r.mu.Lock()
 	defer r.unlock()
 	o := &r.outage
@@ -82,7 +83,7 @@ func (r *run) wakeHeld() {
 	}
 	o.waking = true
 	o.rounds++
-	wait := jittered(storeBackoff, o.rounds)
+	wait := jittered(storeBackoff, mostPause, o.rounds)
 	o.until = time.Now().Add(wait)
 	if o.total && !r.stopping {
 		r.tell(consumer.Paused{Queue: r.p.url, Err: o.err, Wait: wait})
@@ -93,7 +94,7 @@ func (r *run) wakeHeld() {
 // tryHeld tries held messages again after a while: all of them, or, when
 // nothing is answered, one.
 func (r *run) tryHeld(wait time.Duration) {
-	pause(r.ctx, wait)
+	pause.For(r.ctx, wait)
 	r.mu.Lock()
 	o := &r.outage
 	o.waking = false

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/onlyonce-go/onlyonce/consumer"
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 )
 
 const (
@@ -247,10 +248,10 @@ func (r *run) receiveFailed(err error) bool {
 		return false
 	}
 	r.recv.misses++
-	wait := jittered(receiveBackoff, r.recv.misses)
+	wait := jittered(receiveBackoff, mostPause, r.recv.misses)
 	r.tell(consumer.QueueFailed{Queue: r.p.url, Op: "ReceiveMessage", Err: err, Wait: wait})
 	r.unlock()
-	pause(r.ctx, wait)
+	pause.For(r.ctx, wait)
 	return true
 }
 
@@ -271,8 +272,8 @@ func (r *run) fails() {
 }
 
 // jittered returns the wait after that many failures in a row: between a half
-// and all of base, doubled each time.
-func jittered(base time.Duration, failures int) time.Duration {
-	d := min(base<<min(failures-1, 10), mostPause)
+// and all of base, doubled each time up to most.
+func jittered(base, most time.Duration, failures int) time.Duration {
+	d := min(base<<min(failures-1, 10), most)
 	return d/2 + mathrand.N(d/2)
 }

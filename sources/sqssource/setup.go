@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/onlyonce-go/onlyonce/consumer"
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 )
 
 // usualVisibility is asked for by each receive where the queue has none: its
@@ -77,9 +78,9 @@ func (r *run) ask(ctx context.Context, op string, request func(context.Context) 
 		r.mu.Lock()
 		r.fails()
 		r.unlock()
-		wait := jittered(receiveBackoff, try)
+		wait := jittered(receiveBackoff, mostPause, try)
 		r.warn(consumer.QueueFailed{Queue: r.p.url, Op: op, Err: err, Wait: wait})
-		pause(ctx, wait)
+		pause.For(ctx, wait)
 	}
 }
 

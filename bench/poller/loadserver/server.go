@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/onlyonce-go/onlyonce/internal/pause"
 )
 
 // QueuePath is the path of the one queue in a server's URL.
@@ -89,7 +91,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	out, status := s.answer(req.Context(), req.Header.Get("X-Amz-Target"), in)
 	if s.rtt > 0 {
-		wait(req.Context(), s.rtt)
+		pause.For(req.Context(), s.rtt)
 	}
 	h := w.Header()
 	h["Content-Type"] = []string{"application/x-amz-json-1.0"}
@@ -166,14 +168,4 @@ func (s *Server) delete(in []byte) []byte {
 	}
 	s.settle()
 	return successful(in)
-}
-
-// wait waits for d or until ctx ends.
-func wait(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }
