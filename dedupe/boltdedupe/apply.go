@@ -46,7 +46,7 @@ func (s *Store) commit(groups []*group) error {
 	err := s.update(func(tx *bbolt.Tx) error {
 		id = tx.ID()
 		t, changed := newTable(tx), 0
-		t.total, _ = storedTotal(tx) // Open saw that it is there
+		t.total = loadTotal(tx)
 		for _, g := range groups {
 			for i := range g.ops {
 				if !t.step(&g.ops[i], &g.verdicts[i]) {

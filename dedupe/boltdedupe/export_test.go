@@ -39,7 +39,7 @@ func Unsynced(s *Store) (commit func() error, err error) {
 // might.
 func PutStored(tx *bbolt.Tx, key dedupe.Key, b []byte) error {
 	t := newTable(tx)
-	t.total, _ = storedTotal(tx)
+	t.total = loadTotal(tx)
 	t.key, t.enc, t.stored = []byte(key), b, t.rows.Get([]byte(key))
 	return errors.Join(t.put(), t.total.store(tx))
 }

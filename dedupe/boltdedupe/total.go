@@ -33,33 +33,28 @@ func digest(key, value []byte) uint64 {
 	return crc64.Update(crc64.Checksum(key, table), table, value)
 }
 
-// storedTotal returns the total that the file has and the transaction that
-// wrote it, which is the last one when the file is whole.
-func storedTotal(tx *bbolt.Tx) (t total, id uint64) {
-	b := tx.Bucket([]byte(metaBucket)).Get([]byte(totalKey))
-	if len(b) != 3*8 {
-		return total{}, 0
-	}
-	field := func(i int) uint64 { return binary.BigEndian.Uint64(b[8*i:]) }
-	return total{rows: field(1), sum: field(2)}, field(0)
+// A stored total is the number of the transaction that wrote it, the rows and
+// their sum, 8 bytes each.
+const storedTotal = 3 * 8
+
+// loadTotal returns what the last transaction stored.
+func loadTotal(tx *bbolt.Tx) total {
+	t, _, _ := parseTotal(tx.Bucket([]byte(metaBucket)).Get([]byte(totalKey)))
+	return t
 }
 
 func (t total) store(tx *bbolt.Tx) error {
-	var b []byte
+	b := make([]byte, 0, storedTotal)
 	for _, n := range []uint64{uint64(tx.ID()), t.rows, t.sum} {
 		b = binary.BigEndian.AppendUint64(b, n)
 	}
 	return tx.Bucket([]byte(metaBucket)).Put([]byte(totalKey), b)
 }
 
-// check says whether the rows that are there are those that were stored.
-func (t total) check(tx *bbolt.Tx) error {
-	want, id := storedTotal(tx)
-	if id != uint64(tx.ID()) {
-		return damagef("its rows are of transaction %d, its last one is %d", id, tx.ID())
+func parseTotal(b []byte) (t total, transaction uint64, ok bool) {
+	if len(b) != storedTotal {
+		return total{}, 0, false
 	}
-	if t != want {
-		return damagef("%d rows were stored, %d are there, or not all as they were", want.rows, t.rows)
-	}
-	return nil
+	field := func(i int) uint64 { return binary.BigEndian.Uint64(b[8*i:]) }
+	return total{rows: field(1), sum: field(2)}, field(0), true
 }

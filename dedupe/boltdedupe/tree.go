@@ -4,90 +4,83 @@ import (
 	"bytes"
 	"io"
 	"slices"
-
-	"go.etcd.io/bbolt"
 )
 
-// maxDepth bounds a tree. A branch has two pages below it or more, so that no
+// maxDepth bounds the tree. A branch has two pages below it or more, so that no
 // file of bbolt comes near.
 const maxDepth = 64
 
-// bucket is where in a file an element is.
-type bucket int
-
-const (
-	topBucket bucket = iota // what the file begins with: other buckets
-	ourRows
-	otherBucket
-)
-
-// tree checks that the pages of a file are trees, each page a part of one at
-// most, with keys in order. bbolt follows what its pages say without asking:
-// pages that lead in a circle make it end the process, and a key that is out
-// of order is not found.
+// tree checks that the pages of a file are what bbolt relies on: each has one
+// use, and keys are in order and stand above as they do below. bbolt does not
+// ask: pages that lead in a circle make it end the process, one that is both
+// free and used is written over, and a key that is out of order is not found.
 type tree struct {
-	file io.ReaderAt
-	size int                     // of a page
-	used []bool                  // by page: it is free, or was met
-	bufs [maxDepth]page          // of the way down to the page being checked
-	row  func(key, value []byte) // is called with each row; it keeps neither
+	file  io.ReaderAt
+	head  head
+	used  []bool               // by page: what it is for is known
+	depth int                  // of the page being checked
+	bufs  [maxDepth]page       // by depth
+	pairs map[string]pairsFunc // by bucket
+	met   int                  // buckets
 }
 
-// span is the keys that a page may have: low <= key < high, each nil for none.
-type span struct{ low, high []byte }
+// pairsFunc is called with each pair of a bucket, in order. It keeps neither.
+type pairsFunc func(key, value []byte)
 
-func (s span) holds(key []byte) bool {
-	return bytes.Compare(key, s.low) >= 0 && (s.high == nil || bytes.Compare(key, s.high) < 0)
-}
-
-// checkTree reads all of the file that tx sees and calls row with each row in
-// it. Its errors are of the file's content, except those of reading it.
-func checkTree(tx *bbolt.Tx, file io.ReaderAt, row func(key, value []byte)) error {
-	size := tx.DB().Info().PageSize
-	t := &tree{file: file, size: size, used: make([]bool, tx.Size()/int64(size)), row: row}
-	if err := t.takeFree(tx); err != nil {
-		return err
+// checkTree checks the file of that head, which must have no buckets but
+// those of pairs, and returns how many of them it has.
+func checkTree(file io.ReaderAt, h head, pairs map[string]pairsFunc) (buckets int, err error) {
+	t := &tree{file: file, head: h, used: make([]bool, h.pages), pairs: pairs}
+	if err := t.take(0, 2); err != nil { // the heads
+		return 0, err
 	}
-	return t.walk(topBucket, uint64(tx.Cursor().Bucket().Root()), 0)
+	if err := t.takeFree(); err != nil {
+		return 0, err
+	}
+	err = (&walk{tree: t, each: t.bucket}).page(h.first, nil)
+	return t.met, err
 }
 
-// takeFree marks the pages that no tree may have: the two heads of the file,
-// and those that bbolt is going to write to because they are said to be free.
-func (t *tree) takeFree(tx *bbolt.Tx) error {
-	free := 0
-	for i := range t.used {
-		p, err := tx.Page(i)
-		if err != nil {
-			return err
+// take marks n pages from first as used.
+func (t *tree) take(first, n uint64) error {
+	if all := uint64(len(t.used)); first >= all || n > all-first {
+		return damagef("there is no page %d of %d", first, n)
+	}
+	for i := range n {
+		if t.used[first+i] {
+			return damagef("page %d has two uses", first+i)
 		}
-		if p.Type == "free" {
-			t.used[i] = true
-			free++
-		}
+		t.used[first+i] = true
 	}
-	if said := tx.DB().Stats().FreePageN; free != said || t.used[0] || t.used[1] {
-		return damagef("%d pages are said to be free, %d of them can be", said, free)
-	}
-	t.used[0], t.used[1] = true, true
 	return nil
 }
 
-// walk checks the tree of b below its first page, which is at depth.
-func (t *tree) walk(b bucket, first uint64, depth int) error {
-	w := &walk{tree: t, bucket: b}
-	return w.page(first, span{}, depth)
+// takeFree marks the list of free pages and the pages in it.
+func (t *tree) takeFree() error {
+	p, err := t.read(t.head.free)
+	if err != nil {
+		return err
+	}
+	free, err := p.free()
+	if err != nil {
+		return err
+	}
+	for at := 0; at < len(free); at += 8 {
+		if err := t.take(number64(free, at), 1); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // read returns the page of this number, with those that are a part of it. It
 // is overwritten by the next page at this depth.
-func (t *tree) read(number uint64, depth int) (page, error) {
-	if depth >= maxDepth {
-		return nil, damagef("pages lie %d deep", depth)
-	}
-	if err := t.take(number); err != nil {
+func (t *tree) read(number uint64) (page, error) {
+	if err := t.take(number, 1); err != nil {
 		return nil, err
 	}
-	p, at := slices.Grow(t.bufs[depth][:0], t.size)[:t.size], int64(number)*int64(t.size)
+	size := t.head.pageSize
+	p, at := slices.Grow(t.bufs[t.depth][:0], size)[:size], int64(number)*int64(size)
 	if _, err := t.file.ReadAt(p, at); err != nil {
 		return nil, err
 	}
@@ -95,118 +88,115 @@ func (t *tree) read(number uint64, depth int) (page, error) {
 		return nil, damagef("page %d says that it is page %d", number, p.number())
 	}
 	if more := uint64(p.overflow()); more > 0 {
-		for i := range more {
-			if err := t.take(number + 1 + i); err != nil {
-				return nil, err
-			}
+		if err := t.take(number+1, more); err != nil {
+			return nil, err
 		}
-		rest := int(more) * t.size
-		p = slices.Grow(p, rest)[:t.size+rest]
-		if _, err := t.file.ReadAt(p[t.size:], at+int64(t.size)); err != nil {
+		rest := int(more) * size
+		p = slices.Grow(p, rest)[:size+rest]
+		if _, err := t.file.ReadAt(p[size:], at+int64(size)); err != nil {
 			return nil, err
 		}
 	}
-	t.bufs[depth] = p
-	return p, p.check()
+	t.bufs[t.depth] = p
+	return p, nil
 }
 
-// take marks a page as met.
-func (t *tree) take(number uint64) error {
-	if number >= uint64(len(t.used)) {
-		return damagef("there is no page %d", number)
+// bucket checks a bucket, which is a pair of the first tree.
+func (t *tree) bucket(name, value []byte, isBucket bool) error {
+	pairs := t.pairs[string(name)]
+	if pairs == nil || !isBucket {
+		return foreignError("it is another program's database")
 	}
-	if t.used[number] {
-		return damagef("page %d is met twice, or is free", number)
+	if len(value) < bucketHead {
+		return damagef("bucket %q has %d bytes", name, len(value))
 	}
-	t.used[number] = true
-	return nil
-}
-
-// walk is the way through one bucket.
-type walk struct {
-	*tree
-	bucket bucket
-	last   []byte // the key before
-	begun  bool
-}
-
-// page checks a page of a bucket and what is below it.
-func (w *walk) page(number uint64, in span, depth int) error {
-	p, err := w.read(number, depth)
-	if err != nil {
-		return err
-	}
-	switch {
-	case p.flags() == leafPage:
-		return w.leaf(p, in, depth)
-	case p.flags() == branchPage && p.elements() > 0:
-		return w.branch(p, in, depth)
-	}
-	return damagef("page %d has flags %#x and %d elements", number, p.flags(), p.elements())
-}
-
-func (w *walk) branch(p page, in span, depth int) error {
-	key, child, err := p.branch(0)
-	if err != nil {
-		return err
-	}
-	for i := range p.elements() {
-		below, next := span{key, in.high}, uint64(0)
-		if i+1 < p.elements() {
-			if below.high, next, err = p.branch(i + 1); err != nil {
-				return err
-			}
+	t.met++
+	w := &walk{tree: t, each: func(key, value []byte, isBucket bool) error {
+		if isBucket {
+			return damagef("bucket %q has another, %q", name, key)
 		}
-		if err := w.page(child, below, depth+1); err != nil {
-			return err
-		}
-		key, child = below.high, next
-	}
-	return nil
-}
-
-func (w *walk) leaf(p page, in span, depth int) error {
-	for i := range p.elements() {
-		key, value, isBucket, err := p.leaf(i)
-		if err != nil {
-			return err
-		}
-		if !in.holds(key) || w.begun && bytes.Compare(w.last, key) >= 0 {
-			return damagef("key %q is out of order", key)
-		}
-		w.last, w.begun = append(w.last[:0], key...), true
-		switch {
-		case isBucket:
-			err = w.nested(key, value, depth)
-		case w.bucket == ourRows:
-			w.row(key, value)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// nested checks the bucket that an element is.
-func (w *walk) nested(name, value []byte, depth int) error {
-	b := otherBucket
-	if w.bucket == topBucket && string(name) == rowBucket {
-		b = ourRows
-	}
-	if len(value) < bucketSize {
-		return damagef("%q is no bucket", name)
-	}
+		pairs(key, value)
+		return nil
+	}}
 	head := page(value)
 	if first := head.number(); first != 0 {
-		return w.walk(b, first, depth+1)
+		return w.page(first, nil)
 	}
-	inline := head[bucketSize:]
+	inline := head[bucketHead:]
 	if err := inline.check(); err != nil {
 		return err
 	}
 	if inline.flags() != leafPage {
 		return damagef("bucket %q has flags %#x", name, inline.flags())
 	}
-	return (&walk{tree: w.tree, bucket: b}).leaf(inline, span{}, depth)
+	return w.leaf(inline, nil)
+}
+
+// walk is the way through the tree of one bucket.
+type walk struct {
+	*tree
+	each func(key, value []byte, isBucket bool) error
+	last []byte // the key before; nil for none
+}
+
+// page checks a page and what is below it. Unless it is the first of its tree,
+// its first key is the one above it.
+func (w *walk) page(number uint64, above []byte) error {
+	w.depth++
+	defer func() { w.depth-- }()
+	if w.depth >= maxDepth {
+		return damagef("pages lie %d deep", w.depth)
+	}
+	p, err := w.read(number)
+	if err != nil {
+		return err
+	}
+	if err := p.check(); err != nil {
+		return err
+	}
+	switch leaf := p.flags() == leafPage; {
+	case p.elements() == 0 && (above != nil || !leaf):
+		return damagef("page %d is empty", number)
+	case leaf:
+		return w.leaf(p, above)
+	case p.flags() == branchPage:
+		return w.branch(p, above)
+	}
+	return damagef("page %d has flags %#x", number, p.flags())
+}
+
+func (w *walk) branch(p page, above []byte) error {
+	for i := range p.elements() {
+		key, child, err := p.branch(i)
+		if err != nil {
+			return err
+		}
+		if i == 0 && above != nil && !bytes.Equal(key, above) {
+			return damagef("key %q stands above as %q", key, above)
+		}
+		if err := w.page(child, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walk) leaf(p page, above []byte) error {
+	for i := range p.elements() {
+		key, value, isBucket, err := p.leaf(i)
+		if err != nil {
+			return err
+		}
+		if i == 0 && above != nil && !bytes.Equal(key, above) {
+			return damagef("key %q stands above as %q", key, above)
+		}
+		if w.last != nil && bytes.Compare(w.last, key) >= 0 {
+			return damagef("key %q comes after %q", key, w.last)
+		}
+		w.last = append(w.last[:0], key...)
+		if err := w.each(key, value, isBucket); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -38,9 +38,22 @@ func TestTreeThatIsNone(t *testing.T) {
 		{"page that is free", func(f rawFile) { f.put64(f.page(free)+24, f.get64(f.element(branch, 1)+8)) }},
 		{"free page in the head", func(f rawFile) { f.put64(f.page(free)+16, 1) }},
 		{"free page after the last", func(f rawFile) { f.put64(f.page(free)+16, 1<<40) }},
+		{"free page that is the list of them", func(f rawFile) { f.put64(f.page(free)+24, uint64(free)) }},
+		{"more free pages than listed", func(f rawFile) { f.put16(f.page(free)+10, 0xfffe) }},
+		{"more free pages than memory", func(f rawFile) {
+			f.put16(f.page(free)+10, 0xffff)
+			f.put64(f.page(free)+16, 1<<41)
+		}},
+		{"list of free pages that goes on", func(f rawFile) { f.put32(f.page(free)+12, 1) }},
+		{"list of free pages with another number", func(f rawFile) { f[f.page(free)] ^= 4 }},
+		{"list of free pages of another kind", func(f rawFile) { f.put16(f.page(free)+8, 2) }},
+		{"head of the last transaction", func(f rawFile) { f[f.lastHead()+16+40]++ }},
+		{"head of the transaction before", func(f rawFile) { f[os.Getpagesize()-f.lastHead()+16+40]++ }},
 		{"branch of nothing", func(f rawFile) { f.put16(f.page(branch)+10, 0) }},
 		{"branch without its last page", func(f rawFile) { f.put16(f.page(branch)+10, f.get16(f.page(branch)+10)-1) }},
-		{"key of a branch", func(f rawFile) { f[f.key(branch, 1)] = 0 }},
+		{"key of a branch, lower", func(f rawFile) { f[f.key(branch, 1)+8]-- }},
+		{"key of a branch, shorter", func(f rawFile) { f.put32(f.element(branch, 0)+4, 5) }},
+		{"key of a branch, empty", func(f rawFile) { f.put32(f.element(branch, 0)+4, 0) }},
 		{"leaf without its last row", func(f rawFile) { f.put16(f.page(leaf)+10, f.get16(f.page(leaf)+10)-1) }},
 		{"leaf that goes on for ever", func(f rawFile) { f.put32(f.page(leaf)+12, 1<<31) }},
 		{"leaf that goes on in the next", func(f rawFile) { f.put32(f.page(leaf)+12, uint32(used/os.Getpagesize()-leaf-1)) }},
@@ -55,12 +68,12 @@ func TestTreeThatIsNone(t *testing.T) {
 		{"byte of a row", func(f rawFile) { f[f.key(leaf, 1)+60]++ }},
 		{"bucket that is a row", func(f rawFile) { f.put32(f.element(top, 1), 0) }},
 		{"rows in each other's place", func(f rawFile) {
-			first, second := f[f.element(leaf, 0):][:16], f[f.element(leaf, 1):][:16]
+			first, second := f[f.element(leaf, 1):][:16], f[f.element(leaf, 2):][:16]
 			for i := range first {
 				first[i], second[i] = second[i], first[i]
 			}
-			f.put32(f.element(leaf, 0)+4, f.get32(f.element(leaf, 0)+4)+16) // from an element that is further
-			f.put32(f.element(leaf, 1)+4, f.get32(f.element(leaf, 1)+4)-16)
+			f.put32(f.element(leaf, 1)+4, f.get32(f.element(leaf, 1)+4)+16) // from an element that is further
+			f.put32(f.element(leaf, 2)+4, f.get32(f.element(leaf, 2)+4)-16)
 		}},
 		{"inline bucket that is a branch above itself", func(f rawFile) {
 			inline := f.key(top, 0) + len("onlyonce") + 16
@@ -69,6 +82,8 @@ func TestTreeThatIsNone(t *testing.T) {
 			f.put64(inline+16+8, 0)
 		}},
 		{"inline bucket of many rows", func(f rawFile) { f.put16(f.key(top, 0)+len("onlyonce")+16+10, 60000) }},
+		{"bucket of another", func(f rawFile) { f[f.key(top, 0)]++ }},
+		{"row in a bucket within", func(f rawFile) { f.put32(f.key(top, 0)+len("onlyonce")+16+16, 1) }},
 		{"bucket of a byte", func(f rawFile) { f.put32(f.element(top, 1)+12, 1) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -222,6 +237,14 @@ func (f rawFile) get64(at int) uint64       { return binary.NativeEndian.Uint64(
 func (f rawFile) put16(at int, v uint16)    { binary.NativeEndian.PutUint16(f[at:], v) }
 func (f rawFile) put32(at int, v uint32)    { binary.NativeEndian.PutUint32(f[at:], v) }
 func (f rawFile) put64(at int, v uint64)    { binary.NativeEndian.PutUint64(f[at:], v) }
+
+// lastHead returns where the head of the last transaction is.
+func (f rawFile) lastHead() int {
+	if second := f.page(1); f.get64(second+64) > f.get64(64) {
+		return second
+	}
+	return 0
+}
 
 // key returns where the key of an element is.
 func (f rawFile) key(number, i int) int {

@@ -76,23 +76,28 @@ func boltDefects() []defect {
 			breaks: "a power failure takes back what was recorded", checks: bolt,
 		},
 		{
-			name: "truncated file", file: "dedupe/boltdedupe/open.go", old: "		if info.Size() < tx.Size() {", new: "		if info.Size() < 0 {",
+			name: "truncated file", file: "dedupe/boltdedupe/check.go", old: "last.pages > there {", new: "last.pages > there+1000 {",
 			breaks: "a file that lost its end is used", checks: []check{of("dedupe/boltdedupe", "Truncated")},
 		},
 		{
-			name: "pages used twice", file: "dedupe/boltdedupe/tree.go", old: "	if t.used[number] {", new: "	if number == 0 {",
+			name: "pages used twice", file: "dedupe/boltdedupe/tree.go", old: "		if t.used[first+i] {", new: "		if first+i == 0 && t.used[0] {",
 			breaks: "a damaged file leads the process in a circle, or rows are written over", checks: damage,
 		},
 		{
-			name: "keys in no order", file: "dedupe/boltdedupe/tree.go", old: "if !in.holds(key) || w.begun && bytes.Compare(w.last, key) >= 0 {", new: "if !in.holds(key) {",
+			name: "keys in no order", file: "dedupe/boltdedupe/tree.go", old: "		if w.last != nil && bytes.Compare(w.last, key) >= 0 {", new: "		if w.last != nil && false {",
 			breaks: "a damaged file hides finished work", checks: damage,
 		},
 		{
-			name: "rows that are missing", file: "dedupe/boltdedupe/total.go", old: "	if t != want {", new: "	if t.rows > want.rows {",
+			name: "keys unlike those above", file: "dedupe/boltdedupe/tree.go", old: "		if i == 0 && above != nil && !bytes.Equal(key, above) {\n			return damagef(\"key %q stands above as %q\", key, above)\n		}\n		if w.last",
+			new:    "		if w.last",
+			breaks: "a damaged file loses finished work when it is written", checks: damage,
+		},
+		{
+			name: "rows that are missing", file: "dedupe/boltdedupe/check.go", old: "	case rows != want:", new: "	case rows.rows > want.rows:",
 			breaks: "a damaged file forgets finished work", checks: damage,
 		},
 		{
-			name: "rows from before", file: "dedupe/boltdedupe/total.go", old: "	if id != uint64(tx.ID()) {", new: "	if id > uint64(tx.ID()) {",
+			name: "rows from before", file: "dedupe/boltdedupe/check.go", old: "	case written != h.transaction:", new: "	case written > h.transaction:",
 			breaks: "a disk that lies about a sync brings back old rows", checks: damage,
 		},
 		{
