@@ -18,7 +18,7 @@ MUTATIONS ?= 0
 KILLS ?= 200
 
 N ?= 2000
-export TESTFLAGS BASE BENCH BENCHFLAGS
+export TESTFLAGS BASE BENCH BENCHFLAGS FUZZ FUZZFLAGS
 
 .DEFAULT_GOAL := help
 .PHONY: help
@@ -87,7 +87,7 @@ tidy-check: ## Fail if a go.mod or go.sum is not tidy
 	@$(EACH) go mod tidy -diff
 
 .PHONY: fuzz
-fuzz: ## Fuzz every target for FUZZTIME (20s)
+fuzz: ## Fuzz every target for FUZZTIME (20s), or those that match FUZZ; counts into dist/fuzz.json (FUZZFLAGS=-parallel=1)
 	@scripts/fuzz.sh
 
 .PHONY: build-lambda

@@ -69,6 +69,8 @@ func (w *world) judge() Result {
 	}
 	l.stats.Plays = 1
 	l.stats.Requests = len(w.ddb.Requests()) + len(w.sqs.History())
+	l.stats.Kills = l.stats.Faults[Killed]
+	l.stats.Faults[DeliveredTwice] = surplus(w.sqs.History(), w.queue, time.Duration(w.plan.Visibility)*time.Second)
 	return Result{Broken: j.broken, Stats: l.stats}
 }
 

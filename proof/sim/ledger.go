@@ -47,34 +47,9 @@ type hurt struct {
 	slow bool
 }
 
-// Stats counts what happened.
-type Stats struct {
-	Plays, Requests, Faults, Kills, Runs, Effects, Completions, Messages, Deliveries int
-
-	Repeats    int // effects after the first of their key, each of them excused
-	Histories  int // keys whose history was linearized
-	Undecided  int // and those for which the time did not suffice
-	Operations int // of those histories
+func newLedger() *ledger {
+	return &ledger{began: time.Now(), hurt: map[*process][]hurt{}, stats: NewStats()}
 }
-
-// Add adds what happened in another play.
-func (s *Stats) Add(o Stats) {
-	s.Plays += o.Plays
-	s.Requests += o.Requests
-	s.Faults += o.Faults
-	s.Kills += o.Kills
-	s.Runs += o.Runs
-	s.Effects += o.Effects
-	s.Completions += o.Completions
-	s.Messages += o.Messages
-	s.Deliveries += o.Deliveries
-	s.Repeats += o.Repeats
-	s.Histories += o.Histories
-	s.Undecided += o.Undecided
-	s.Operations += o.Operations
-}
-
-func newLedger() *ledger { return &ledger{began: time.Now(), hurt: map[*process][]hurt{}} }
 
 func (l *ledger) since() time.Duration { return time.Since(l.began) }
 
@@ -127,11 +102,17 @@ func (l *ledger) end(r *run, failed bool) {
 func (l *ledger) fault(p *process, side Side, k FaultKind) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.stats.Faults++
 	if side == DynamoDB {
 		slow := k == Delay || k == DelayResponse || k == Late || k == Hold
 		l.hurt[p] = append(l.hurt[p], hurt{l.since(), slow})
 	}
+}
+
+// trouble counts what went wrong.
+func (l *ledger) trouble(t Trouble) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stats.Faults[t]++
 }
 
 // strange notes what must not happen.
@@ -159,14 +140,6 @@ func (p *process) Observe(_ context.Context, e consumer.Event) {
 		p.outlived[p.w.keyOf(e.Key)] = true
 		l.mu.Unlock()
 	}
-}
-
-// String says it in a sentence.
-func (s Stats) String() string {
-	return fmt.Sprintf("sim: %d schedules: %d messages, %d deliveries, %d runs, %d effects (%d repeated, each excused), "+
-		"%d requests, %d faults, %d kills; %d histories with %d operations linearized, %d undecided",
-		s.Plays, s.Messages, s.Deliveries, s.Runs, s.Effects, s.Repeats,
-		s.Requests, s.Faults, s.Kills, s.Histories, s.Operations, s.Undecided)
 }
 
 // told says what an event is about.

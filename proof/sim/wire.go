@@ -51,11 +51,15 @@ func (c *wire) Do(req *http.Request) (*http.Response, error) {
 		return nil, errDead
 	}
 	f, ok := w.faultOf(c.side, op)
+	kind, bites := f.trouble(op, ms(w.plan.Lease))
 	if c.side == DynamoDB && time.Now().UnixMilli() < c.p.cutUntil.Load() {
-		f, ok = Fault{Kind: Drop}, true
+		f, ok, kind, bites = Fault{Kind: Drop}, true, CutOff, true
 	}
 	if ok {
 		w.ledger.fault(c.p, c.side, f.Kind)
+	}
+	if bites {
+		w.ledger.trouble(kind)
 	}
 	if f.Kind == Late {
 		return nil, c.late(req, ms(f.Ms))
