@@ -131,6 +131,7 @@ func TestGarbageInPages(t *testing.T) {
 		}
 	}
 	t.Log(sum)
+	counted(t, 200, sum)
 }
 
 // completedFile returns a store's file with the keys that are completed in it,
