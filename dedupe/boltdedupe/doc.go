@@ -10,10 +10,18 @@
 // or the machine therefore never takes back an answer, as far as the disk
 // keeps what it acknowledged. Crash safety of the file itself is bbolt's.
 //
-// A file that lost its end is refused with [ErrFormat], and damage that is met
-// later ends in [ErrFailed]. A row has a checksum and is never read as another;
-// bbolt's pages have none, so what a disk silently changes in one of them can
-// hide rows.
+// bbolt's pages have no checksum, and it follows what they say. Open therefore
+// reads the whole file, about half a second for a million rows: its pages must
+// be a tree, with the keys in order, and its rows must amount to what the last
+// transaction wrote down as their total. A file that lost its end, has garbage
+// anywhere, or older pages from a disk that lied about a sync, is refused with
+// [ErrFormat]; none forgets a completed key in silence. What no file can tell
+// is that all of it is from before: a restored backup is such a one. For the
+// same reason no other program may write to the file.
+//
+// Damage that appears while the file is open ends in [ErrFailed] where it is
+// met, or in the end of the process. A row has a checksum of its own and is
+// never read as another.
 //
 // # Cost
 //

@@ -21,6 +21,7 @@ const (
 	rowBucket  = "rows"
 	formatKey  = "format"
 	format     = "1"
+	totalKey   = "total"
 )
 
 // Open opens the store at path and creates the file, readable by its owner
@@ -94,7 +95,8 @@ func (s *Store) open(o Options) (err error) {
 	})
 }
 
-// check reports whether the file is new, and an error when it is not ours.
+// check reads the whole file. It reports whether it is new, and an error when
+// it is not ours or not whole.
 func (s *Store) check() (empty bool, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		info, err := os.Stat(s.path)
@@ -103,6 +105,10 @@ func (s *Store) check() (empty bool, err error) {
 		}
 		if info.Size() < tx.Size() { // touching what is missing would be fatal later
 			return foreignError(fmt.Sprintf("truncated to %d of %d bytes", info.Size(), tx.Size()))
+		}
+		var rows total
+		if err := checkTree(tx, s.file, rows.add); err != nil {
+			return err
 		}
 		meta := tx.Bucket([]byte(metaBucket))
 		if meta == nil {
@@ -118,7 +124,7 @@ func (s *Store) check() (empty bool, err error) {
 		if tx.Bucket([]byte(rowBucket)) == nil {
 			return foreignError("it has no rows")
 		}
-		return nil
+		return rows.check(tx)
 	})
 	return empty, err
 }
@@ -130,6 +136,9 @@ func create(tx *bbolt.Tx) error {
 		return err
 	}
 	if _, err := tx.CreateBucket([]byte(rowBucket)); err != nil {
+		return err
+	}
+	if err := (total{}).store(tx); err != nil {
 		return err
 	}
 	return meta.Put([]byte(formatKey), []byte(format))

@@ -43,6 +43,7 @@ func memoryDefects() []defect {
 
 func boltDefects() []defect {
 	rows := []check{of("dedupe/boltdedupe", "Row"), of("dedupe/boltdedupe")}
+	damage := []check{of("dedupe/boltdedupe", "Tree", "Page", "Garbage", "Lies"), of("dedupe/boltdedupe")}
 	bolt := []check{of("dedupe/boltdedupe", "Sync", "Sweep", "Conformance", "Reopen", "Unreadable", "DamagedUnderUse"), of("dedupe/boltdedupe")}
 	return []defect{
 		{
@@ -77,6 +78,22 @@ func boltDefects() []defect {
 		{
 			name: "truncated file", file: "dedupe/boltdedupe/open.go", old: "		if info.Size() < tx.Size() {", new: "		if info.Size() < 0 {",
 			breaks: "a file that lost its end is used", checks: []check{of("dedupe/boltdedupe", "Truncated")},
+		},
+		{
+			name: "pages used twice", file: "dedupe/boltdedupe/tree.go", old: "	if t.used[number] {", new: "	if number == 0 {",
+			breaks: "a damaged file leads the process in a circle, or rows are written over", checks: damage,
+		},
+		{
+			name: "keys in no order", file: "dedupe/boltdedupe/tree.go", old: "if !in.holds(key) || w.begun && bytes.Compare(w.last, key) >= 0 {", new: "if !in.holds(key) {",
+			breaks: "a damaged file hides finished work", checks: damage,
+		},
+		{
+			name: "rows that are missing", file: "dedupe/boltdedupe/total.go", old: "	if t != want {", new: "	if t.rows > want.rows {",
+			breaks: "a damaged file forgets finished work", checks: damage,
+		},
+		{
+			name: "rows from before", file: "dedupe/boltdedupe/total.go", old: "	if id != uint64(tx.ID()) {", new: "	if id > uint64(tx.ID()) {",
+			breaks: "a disk that lies about a sync brings back old rows", checks: damage,
 		},
 		{
 			name: "failed store goes on", file: "dedupe/boltdedupe/store.go", old: "		s.failed = err\n	}\n	return s.failed", new: "	}\n	return err",
