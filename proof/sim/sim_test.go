@@ -24,6 +24,7 @@ var statsFile = flag.String("stats", "", "write what happened as a line of JSON 
 
 func TestMain(m *testing.M) {
 	total.stats = sim.NewStats()
+	_ = flag.Set("rapid.nofailfile", "true") // a plan that fails is printed
 	flag.Parse()
 	said := false
 	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "rapid.checks" })

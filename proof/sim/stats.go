@@ -136,6 +136,16 @@ func (f Fault) trouble(op string, lease time.Duration) (Trouble, bool) {
 	return "", false
 }
 
+// told names the trouble that a fault is, with its time where it has one.
+func (f Fault) told(kind Trouble) string {
+	switch kind {
+	case Delayed, DelayedPast, AppliedLate, Conflicts:
+		return fmt.Sprintf("%s (%v)", kind, ms(f.Ms))
+	default:
+		return string(kind)
+	}
+}
+
 // surplus counts the deliveries of a queue that nobody waited for: of messages
 // that were deleted, and of those that were in flight for certain, because
 // their visibility timeout had not passed and was not changed.
