@@ -53,7 +53,7 @@ func (c conversation) ask(op string, in object) (answer object, refused string) 
 // decimal returns the number that DynamoDB reads in a text, nil for none: at
 // most 38 significant digits and no more than about 1E+126 in size.
 func decimal(text string) *big.Rat {
-	if !regexp.MustCompile(`^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?$`).MatchString(text) || len(text) > 300 {
+	if !regexp.MustCompile(`^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?0*\d{1,4})?$`).MatchString(text) || len(text) > 300 {
 		return nil
 	}
 	r, ok := new(big.Rat).SetString(text)
