@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
