@@ -1,30 +1,19 @@
 package main
 
-import (
-	"github.com/onlyonce-go/onlyonce/proof/figures"
-)
+import "github.com/onlyonce-go/onlyonce/proof/figures"
 
 // readDamage reads what the tests of boltdedupe told.
 func readDamage(out output) ([]row, error) {
+	const whole = "refused, or every row there"
 	said := map[string][2]string{
-		"TestCrash": {
-			"bbolt: a worker killed while it writes", "nothing that was answered lost",
-		},
-		"TestPowerFailure": {
-			"bbolt: the power fails in mid-transaction", "nothing that was answered lost, the last transaction whole or not there",
-		},
-		"TestDiskThatLies": {
-			"bbolt: the power fails on a disk that lies about syncs", "no process dies, no row is invented; rows may be lost",
-		},
-		"TestTruncatedAnywhere": {
-			"bbolt: the file cut off anywhere", "all rows, or refused",
-		},
-		"TestPageOfGarbage": {
-			"bbolt: a page of garbage", "nothing forgotten: refused, failed, or not in use",
-		},
-		"TestGarbageInPages": {
-			"bbolt: garbage within pages", "no process dies, no row is invented; rows may be lost",
-		},
+		"TestCrash":             {"bbolt: a worker killed while it writes", "nothing that was answered lost"},
+		"TestPowerFailure":      {"bbolt: the power fails in mid-transaction", "nothing that was answered lost, the last transaction whole or not there"},
+		"TestDiskThatLies":      {"bbolt: the power fails on a disk that lies about syncs", whole},
+		"TestTruncatedAnywhere": {"bbolt: the file cut off anywhere", whole},
+		"TestPageOfGarbage":     {"bbolt: a page of garbage", whole},
+		"TestGarbageInPages":    {"bbolt: garbage within pages", whole},
+		"TestPageFromBefore":    {"bbolt: a page, or all but the head, from before", whole},
+		"TestTreeThatIsNone":    {"bbolt: sound pages that form no tree", "refused"},
 	}
 	var rows []row
 	for _, a := range out.attributes("Test") {
