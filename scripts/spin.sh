@@ -73,7 +73,7 @@ for setting in "" AT_MOST_ONCE TRANSACTION; do
 		check "$kind" ${setting:+"$setting"}
 		report "${setting:-AT_LEAST_ONCE}, $kind"
 		violation=
-		[ ! -e once.pml.trail ] || violation=$(sed -n 's/^pan:1: //p' pan.txt | tr -d '"\\')
+		[ ! -e once.pml.trail ] || violation=$(sed -n 's/^pan:1: //p' pan.txt | tr -d '\\"')
 		{
 			printf '{"model": "%s", "check": "%s", "faults": %d, "violation": "%s", ' \
 				"${setting:-AT_LEAST_ONCE}" "$kind" "$faults" "$violation"

@@ -24,6 +24,7 @@ fuzz: ; @echo '[{"target":"sources.FuzzA","execs":7}]' > dist/fuzz.json
 // of it leaves the document alone unless it is told otherwise; a part that
 // fails does not keep the others from running.
 func TestRun(t *testing.T) {
+	needMake(t)
 	const before, after = "# Reliability\n\n", "\nThe end.\n"
 	for _, c := range []struct {
 		name  string

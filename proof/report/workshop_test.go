@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,11 +16,19 @@ import (
 // bench returns a workshop whose Makefile has these goals.
 func bench(t *testing.T, makefile string) workshop {
 	t.Helper()
+	needMake(t)
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "Makefile"), []byte(makefile), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return workshop{root: dir, logs: dir, grace: time.Minute}
+}
+
+func needMake(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip(err)
+	}
 }
 
 // lines is a reader of a part that tells a row a line.
