@@ -3,6 +3,7 @@ package dedupe
 import (
 	"encoding/hex"
 	"fmt"
+	"strings"
 )
 
 // Owner is the token of one claim: 16 random bytes, fresh for every claim and
@@ -12,11 +13,12 @@ type Owner [16]byte
 // String returns the owner in hexadecimal.
 func (o Owner) String() string { return hex.EncodeToString(o[:]) }
 
-// ParseOwner reads what String wrote.
+// ParseOwner reads what String wrote, and nothing else: in capitals it would
+// be another owner to a store that compares texts.
 func ParseOwner(s string) (Owner, error) {
 	var o Owner
-	if len(s) != 2*len(o) {
-		return o, fmt.Errorf("dedupe: owner %q: want %d hexadecimal digits", s, 2*len(o))
+	if len(s) != 2*len(o) || strings.ContainsAny(s, "ABCDEF") {
+		return o, fmt.Errorf("dedupe: owner %q: want %d hexadecimal digits, in lower case", s, 2*len(o))
 	}
 	if _, err := hex.Decode(o[:], []byte(s)); err != nil {
 		return Owner{}, fmt.Errorf("dedupe: owner %q: %w", s, err)

@@ -2,6 +2,7 @@ package dedupe
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -28,8 +29,19 @@ func (m Millis) Time() time.Time {
 // Add returns m plus d.
 func (m Millis) Add(d time.Duration) Millis { return m + Millis(d.Milliseconds()) }
 
-// Sub returns the time from o to m.
-func (m Millis) Sub(o Millis) time.Duration { return time.Duration(m-o) * time.Millisecond }
+// Sub returns the time from o to m, or the longest Duration, either way, where
+// there is none as long: some 292 years.
+func (m Millis) Sub(o Millis) time.Duration {
+	const most = math.MaxInt64 / Millis(time.Millisecond)
+	d := m - o
+	switch {
+	case m > o && (d < 0 || d > most):
+		return math.MaxInt64
+	case m < o && (d > 0 || d < -most):
+		return math.MinInt64
+	}
+	return time.Duration(d) * time.Millisecond
+}
 
 // State is where a row stands. The zero State means that there is no row.
 type State uint8

@@ -2,6 +2,7 @@ package sources_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -10,16 +11,23 @@ import (
 	"github.com/onlyonce-go/onlyonce/sources"
 )
 
-// at returns the text at a path of members as encoding/json sees it, empty
-// when there is none.
-func at(body []byte, path ...string) string {
+// raw returns the value at a path of members as it stands in body, nil when
+// there is none.
+func raw(body []byte, path ...string) []byte {
 	for _, name := range path {
 		var m map[string]json.RawMessage // a map, since a struct would match names in any case
 		if json.Unmarshal(body, &m) != nil {
-			return ""
+			return nil
 		}
 		body = m[name]
 	}
+	return body
+}
+
+// at returns the text at a path of members as encoding/json sees it, empty
+// when there is none.
+func at(body []byte, path ...string) string {
+	body = raw(body, path...)
 	var text string
 	if json.Unmarshal(body, &text) != nil {
 		return ""
@@ -43,8 +51,9 @@ func elements(body []byte, name string) (all []json.RawMessage) {
 }
 
 // fuzz checks that whatever read makes of a body is what encoding/json sees
-// in it, by parts, or that it is refused typed with the record as it was.
-func fuzz(f *testing.F, kind string, read sources.Splitter, array string, parts func(element []byte) []string) {
+// in it, its identity by parts and its body by inside, or that it is refused
+// typed with the record as it was.
+func fuzz(f *testing.F, kind string, read sources.Splitter, array string, parts func(element []byte) []string, inside func(element []byte) []byte) {
 	eachSample(f, func(_ string, _ sources.Splitter, body []byte) { f.Add(body) })
 	f.Fuzz(func(t *testing.T, body []byte) {
 		rec := delivery(bytes.Clone(body))
@@ -64,19 +73,20 @@ func fuzz(f *testing.F, kind string, read sources.Splitter, array string, parts 
 		} else if trimmed := bytes.TrimSpace(body); trimmed[0] == '[' {
 			all = elements(body, "")
 		}
-		var wants []string
+		type work struct{ id, body string }
+		var wants []work
 		for _, element := range all {
 			if texts := parts(element); !strings.Contains("|"+strings.Join(texts, "|")+"|", "||") || kind == "s3event" {
-				wants = append(wants, strings.Join(texts, "|"))
+				wants = append(wants, work{strings.Join(texts, "|"), string(inside(element))})
 			}
 		}
 		for _, rec := range got {
-			id, found := strings.NewReplacer(`\|`, `|`, `\\`, `\`).Replace(rec.ID), false
+			is, found := work{strings.NewReplacer(`\|`, `|`, `\\`, `\`).Replace(rec.ID), string(rec.Body)}, false
 			for len(wants) > 0 && !found {
-				found, wants = wants[0] == id, wants[1:]
+				found, wants = wants[0] == is, wants[1:]
 			}
 			if !found || rec.ID == "" {
-				t.Fatalf("%q: got identity %q, not so in encoding/json", body, rec.ID)
+				t.Fatalf("%q: got identity %q with body %q, not so in encoding/json", body, rec.ID, rec.Body)
 			}
 		}
 		if err == nil && len(got) != len(all) {
@@ -86,17 +96,19 @@ func fuzz(f *testing.F, kind string, read sources.Splitter, array string, parts 
 }
 
 func FuzzSNS(f *testing.F) {
-	fuzz(f, "sns", single(sources.SNS), "", func(b []byte) []string { return []string{at(b, "MessageId")} })
+	fuzz(f, "sns", single(sources.SNS), "", func(b []byte) []string { return []string{at(b, "MessageId")} },
+		func(b []byte) []byte { return []byte(at(b, "Message")) })
 }
 
 func FuzzSNSEvent(f *testing.F) {
-	fuzz(f, "snsevent", sources.SNSEvent, "Records", func(b []byte) []string { return []string{at(b, "Sns", "MessageId")} })
+	fuzz(f, "snsevent", sources.SNSEvent, "Records", func(b []byte) []string { return []string{at(b, "Sns", "MessageId")} },
+		func(b []byte) []byte { return []byte(at(b, "Sns", "Message")) })
 }
 
 func FuzzOnFailure(f *testing.F) {
 	fuzz(f, "onfailure", single(sources.Chain(sources.OnFailure, sources.EventBridge)), "", func(b []byte) []string {
 		return []string{at(b, "requestPayload", "id")}
-	})
+	}, func(b []byte) []byte { return raw(b, "requestPayload", "detail") })
 }
 
 func eventBusID(b []byte) []string {
@@ -106,13 +118,24 @@ func eventBusID(b []byte) []string {
 	return []string{at(b, "id")}
 }
 
+func eventBusData(b []byte) []byte {
+	if at(b, "SystemMetadata", "aws:EventId") == "" {
+		return raw(b, "detail")
+	}
+	data := raw(b, "Data")
+	if len(data) > 0 && data[0] == '"' {
+		return []byte(at(b, "Data"))
+	}
+	return data
+}
+
 func FuzzEventBus(f *testing.F) {
-	fuzz(f, "eventbus", single(sources.EventBus), "", eventBusID)
+	fuzz(f, "eventbus", single(sources.EventBus), "", eventBusID, eventBusData)
 }
 
 func FuzzEventBusBatch(f *testing.F) {
 	f.Add([]byte(`[` + sampleOf(f, "eventbus_metadata") + `,` + sampleOf(f, "eventbus_raw") + `]`))
-	fuzz(f, "eventbus", sources.EventBusBatch, "", eventBusID)
+	fuzz(f, "eventbus", sources.EventBusBatch, "", eventBusID, eventBusData)
 }
 
 func FuzzS3Event(f *testing.F) {
@@ -121,20 +144,23 @@ func FuzzS3Event(f *testing.F) {
 			at(b, "s3", "bucket", "name"), at(b, "s3", "object", "key"), at(b, "s3", "object", "versionId"),
 			at(b, "s3", "object", "sequencer"), at(b, "eventName"),
 		}
-	})
+	}, bytes.Clone)
 }
 
 func FuzzKinesis(f *testing.F) {
 	fuzz(f, "kinesis", single(sources.Kinesis), "", func(b []byte) []string {
 		arn, _, _ := strings.Cut(at(b, "eventSourceARN"), "/consumer/")
 		return []string{arn, at(b, "eventID")}
+	}, func(b []byte) []byte {
+		data, _ := base64.StdEncoding.DecodeString(at(b, "kinesis", "data"))
+		return data
 	})
 }
 
 func FuzzDynamoDBStream(f *testing.F) {
 	fuzz(f, "dynamodbstream", single(sources.DynamoDBStream), "", func(b []byte) []string {
 		return []string{at(b, "eventSourceARN"), at(b, "eventID")}
-	})
+	}, bytes.Clone)
 }
 
 // The identity of a schedule is its own ARN and the instant that was given.
@@ -150,7 +176,7 @@ func FuzzScheduler(f *testing.F) {
 			return
 		}
 		again := delivery([]byte(`{"detail":{},"schedule_arn":` + quoted(at(body, "schedule_arn")) + `,"scheduled_time":` + quoted(at(body, "scheduled_time")) + `}`))
-		if err := sources.Scheduler(again); err != nil || again.ID != rec.ID || rec.Source != at(body, "schedule_arn") {
+		if err := sources.Scheduler(again); err != nil || again.ID != rec.ID || !bytes.Equal(rec.Body, raw(body, "detail")) || rec.Source != at(body, "schedule_arn") {
 			t.Fatalf("%q: got %q, from encoding/json %q, %v", body, rec.ID, again.ID, err)
 		}
 	})

@@ -100,16 +100,16 @@ func parseRow(key, b []byte) (dedupe.Row, error) {
 	copy(r.Owner[:], body[ownerAt:])
 
 	in := reader{rest: body[headSize:]}
-	r.Fence = in.int()
-	r.Claims, r.Failures = in.int32(), in.int32()
-	r.LeaseEnd, r.RetainEnd = dedupe.Millis(in.int()), dedupe.Millis(in.int())
-	r.Created, r.Completed = dedupe.Millis(in.int()), dedupe.Millis(in.int())
-	r.LastError, r.Fingerprint = string(in.bytes()), string(in.bytes())
+	r.Fence = in.int("fence")
+	r.Claims, r.Failures = in.int32("claims"), in.int32("failures")
+	r.LeaseEnd, r.RetainEnd = dedupe.Millis(in.int("lease end")), dedupe.Millis(in.int("retention end"))
+	r.Created, r.Completed = dedupe.Millis(in.int("created")), dedupe.Millis(in.int("completed"))
+	r.LastError, r.Fingerprint = string(in.bytes("last error")), string(in.bytes("fingerprint"))
 	if body[2]&flagResult != 0 {
-		r.Result = append([]byte{}, in.bytes()...) // never nil: a result of no bytes is one
+		r.Result = append([]byte{}, in.bytes("result")...) // never nil: a result of no bytes is one
 	}
-	if in.bad {
-		return fail("malformed field")
+	if in.bad != "" {
+		return fail("malformed field %q", in.bad)
 	}
 	if len(in.rest) != 0 {
 		return fail("%d bytes too many", len(in.rest))
@@ -121,37 +121,46 @@ func parseRow(key, b []byte) (dedupe.Row, error) {
 // malformed.
 type reader struct {
 	rest []byte
-	bad  bool
+	bad  string
 }
 
-func (in *reader) int() int64 {
+func (in *reader) fail(field string) {
+	if in.bad == "" {
+		in.bad = field
+	}
+}
+
+func (in *reader) int(field string) int64 {
 	v, n := binary.Varint(in.rest)
-	if n <= 0 {
-		in.bad = true
+	if n <= 0 || longer(in.rest[:n]) {
+		in.fail(field)
 		return 0
 	}
 	in.rest = in.rest[n:]
 	return v
 }
 
-func (in *reader) int32() int32 {
-	v := in.int()
+func (in *reader) int32(field string) int32 {
+	v := in.int(field)
 	if v < math.MinInt32 || v > math.MaxInt32 {
-		in.bad = true
+		in.fail(field)
 	}
 	return int32(v)
 }
 
-func (in *reader) bytes() []byte {
+func (in *reader) bytes(field string) []byte {
 	size, n := binary.Uvarint(in.rest)
-	if n <= 0 || size > uint64(len(in.rest)-n) {
-		in.bad = true
+	if n <= 0 || longer(in.rest[:n]) || size > uint64(len(in.rest)-n) {
+		in.fail(field)
 		return nil
 	}
 	v := in.rest[n : n+int(size)]
 	in.rest = in.rest[n+int(size):]
 	return v
 }
+
+// longer reports whether a varint is spelled with more bytes than it needs.
+func longer(varint []byte) bool { return len(varint) > 1 && varint[len(varint)-1] == 0 }
 
 // checksum returns the CRC-32C of a row's key and body.
 func checksum(key, body []byte) uint32 {

@@ -53,7 +53,9 @@ func TestTruncated(t *testing.T) {
 func TestPageOfGarbage(t *testing.T) {
 	whole, used, keys := completedFile(t)
 	page := os.Getpagesize()
+	tried := 0
 	for at := 0; at < used; at += page {
+		tried++
 		t.Run(fmt.Sprint(at/page), func(t *testing.T) {
 			got := audit(t, garbled(whole, rand.New(rand.NewPCG(1, uint64(at))), at, page), keys)
 			if got.refused == nil && got != (audited{done: len(keys)}) {
@@ -61,6 +63,7 @@ func TestPageOfGarbage(t *testing.T) {
 			}
 		})
 	}
+	counted(t, tried, nil)
 }
 
 // Pages that send their reader out of the file, with nothing else wrong with
@@ -139,6 +142,7 @@ func TestGarbageInPages(t *testing.T) {
 		}
 	}
 	t.Log(sum)
+	counted(t, 200, sum)
 }
 
 // completedFile returns a store's file with the keys that are completed in it,

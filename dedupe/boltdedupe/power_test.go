@@ -56,6 +56,7 @@ func TestPowerFailure(t *testing.T) {
 		}
 	}
 	t.Log(powerSeeds, "power failures:", found)
+	counted(t, powerSeeds, found)
 }
 
 // A disk that says it has synced and has not can leave a file whose head is
@@ -84,19 +85,27 @@ func TestDiskThatLies(t *testing.T) {
 		}
 	}
 	t.Log(powerSeeds, "failures of a disk that lies:", found)
+	counted(t, powerSeeds, found)
 }
 
 // A file cut off anywhere has all rows or is refused.
 func TestTruncatedAnywhere(t *testing.T) {
 	t.Parallel() // most of it is waiting for the disk
 	whole, used, keys := completedFile(t)
+	found := map[string]int{}
 	for seed := range uint64(powerSeeds) {
 		size := 1 + rand.New(rand.NewPCG(5, seed)).IntN(len(whole))
 		got := audit(t, whole[:size], keys)
 		if size < used && got.refused == nil || size >= used && got.done != len(keys) {
 			t.Errorf("cut off at %d of %d bytes, %d used: %+v", size, len(whole), used, got)
 		}
+		if got.refused != nil {
+			found["refused"]++
+		} else {
+			found["harmless"]++
+		}
 	}
+	counted(t, powerSeeds, found)
 }
 
 // image is the file after a transaction, with the keys that are completed.

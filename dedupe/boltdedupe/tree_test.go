@@ -26,6 +26,7 @@ func TestTreeThatIsNone(t *testing.T) {
 		t.Fatalf("undamaged: %+v, want all %d rows", got, len(keys))
 	}
 	top, branch, leaf, free := landmarks(t, whole)
+	tried := 0
 	for _, test := range []struct {
 		name   string
 		damage func(f rawFile)
@@ -96,16 +97,19 @@ func TestTreeThatIsNone(t *testing.T) {
 				t.Errorf("%+v, want ErrFormat", got)
 			}
 		})
+		tried++
 	}
+	counted(t, tried, nil)
 }
 
 // A page that the disk put an older one for takes rows with it, or brings
 // back what they were: Open refuses the file, though each page is sound.
 func TestPageFromBefore(t *testing.T) {
 	images := commits(t)
-	page, found := os.Getpagesize(), 0
+	page, found, tried := os.Getpagesize(), 0, 0
 	for n := 2; n < len(images); n++ { // all of it is from before, but for the head
 		for m := range n {
+			tried++
 			file := grown(images[m].file, images[n].file)
 			copy(file, images[n].file[:2*page])
 			if got := audit(t, file, images[n].keys); got.refused == nil {
@@ -119,6 +123,7 @@ func TestPageFromBefore(t *testing.T) {
 			if bytes.Equal(old, images[n].file[at:at+page]) {
 				continue
 			}
+			tried++
 			file := bytes.Clone(images[n].file)
 			copy(file[at:], old)
 			switch got := audit(t, file, images[n].keys); {
@@ -132,6 +137,7 @@ func TestPageFromBefore(t *testing.T) {
 	if found == 0 {
 		t.Error("no page was missed")
 	}
+	counted(t, tried, nil)
 }
 
 // Whatever a store did, its file is whole when it is opened again, and bbolt

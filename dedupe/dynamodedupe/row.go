@@ -177,25 +177,26 @@ func parseRow(key dedupe.Key, item map[string]types.AttributeValue) (dedupe.Row,
 	}
 	in := reader{item: item}
 	if v := in.numText(attrVersion, true); in.bad == "" && v != strconv.Itoa(rowVersion) {
-		in.fail("written in version %q, this program reads %d", v, rowVersion)
+		in.fail("attribute %q: written in version %s, this program reads %d", attrVersion, v, rowVersion)
 	}
 	if got := in.text(attrKey, true); in.bad == "" && got != string(key) {
-		in.fail("it is of key %q", got)
+		in.fail("attribute %q: it is of key %q", attrKey, got)
 	}
 	var r dedupe.Row
 	var known bool
-	if r.State, known = dedupe.ParseState(in.text(attrState, true)); !known {
-		in.fail("unknown state")
+	state := in.text(attrState, true)
+	if r.State, known = dedupe.ParseState(state); !known {
+		in.fail("attribute %q: unknown state %q", attrState, state)
 	}
 	var err error
 	if r.Owner, err = dedupe.ParseOwner(in.text(attrOwner, true)); err != nil {
-		in.fail("%w", err)
+		in.fail("attribute %q: %w", attrOwner, err)
 	}
 	r.Fence = in.num(attrFence, true, 64)
 	r.Claims, r.Failures = int32(in.num(attrClaims, true, 32)), int32(in.num(attrFailures, true, 32))
 	r.LeaseEnd, r.RetainEnd = dedupe.Millis(in.num(attrLeaseEnd, true, 64)), dedupe.Millis(in.num(attrRetainEnd, true, 64))
 	r.Created, r.Completed = dedupe.Millis(in.num(attrCreated, true, 64)), dedupe.Millis(in.num(attrCompleted, false, 64))
-	r.LastError, r.Fingerprint = in.text(attrLastError, false), in.text(attrFingerprint, false)
+	r.LastError, r.Fingerprint = in.anyText(attrLastError), in.anyText(attrFingerprint)
 	r.Result, r.ResultLost = in.bytes(attrResult), in.flag(attrResultLost)
 	if in.bad != "" {
 		return dedupe.Row{}, &RowError{Key: key, Reason: in.bad}
@@ -249,14 +250,20 @@ func (in *reader) text(name string, required bool) string {
 	if in.absent(name, required) {
 		return ""
 	}
-	switch v := in.item[name].(type) {
-	case *types.AttributeValueMemberS:
-		return v.Value
-	case *types.AttributeValueMemberB:
-		return string(v.Value)
+	s, ok := in.item[name].(*types.AttributeValueMemberS)
+	if !ok {
+		in.fail("attribute %q is not a string", name)
+		return ""
 	}
-	in.fail("attribute %q is not a string", name)
-	return ""
+	return s.Value
+}
+
+// anyText reads a text that need not be UTF-8, nor be there.
+func (in *reader) anyText(name string) string {
+	if b, ok := in.item[name].(*types.AttributeValueMemberB); ok {
+		return string(b.Value)
+	}
+	return in.text(name, false)
 }
 
 func (in *reader) bytes(name string) []byte {

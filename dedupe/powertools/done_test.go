@@ -157,6 +157,30 @@ func TestUnreadableItem(t *testing.T) {
 	}
 }
 
+// An item in which an attribute is of any other type than the libraries write
+// fails its record with an error that names the item and the attribute.
+func TestWrongTypes(t *testing.T) {
+	later := time.Now().Unix() + 60
+	yes, null, number, bytes, list := true, true, "1", []byte("COMPLETED"), []ddbtest.Value{str("COMPLETED")}
+	for name, value := range map[string]ddbtest.Value{
+		"S": str("9000000000"), "N": num("9000000000"), "B": {B: &bytes}, "BOOL": {BOOL: &yes}, "NULL": {NULL: &null}, "M": {M: map[string]ddbtest.Value{"S": str("COMPLETED")}},
+		"L": {L: &list}, "SS": {SS: []string{"COMPLETED"}}, "NS": {NS: []string{number}}, "BS": {BS: [][]byte{bytes}},
+	} {
+		for attribute, right := range map[string]string{"status": "-", "expiration": "N", "in_progress_expiration": "N", "validation": "S NULL"} {
+			if slices.Contains(strings.Fields(right), name) {
+				continue
+			}
+			all := map[string]any{"status": "COMPLETED", "expiration": later}
+			all[attribute] = value
+			var runs counted
+			err := powertools.Done(newServer(t, item(all)).Client(), "idempotency", options())(&runs).HandleRecord(t.Context(), orderRecord())
+			if e, ok := errors.AsType[*powertools.ItemError](err); !ok || e.ID != orderID || !strings.Contains(err.Error(), attribute) || runs != 0 {
+				t.Errorf("%s of type %s: %v after %d runs, want an ItemError of %s that names it", attribute, name, err, runs, orderID)
+			}
+		}
+	}
+}
+
 // A table that does not answer fails the record within the timeout; it does
 // not run.
 func TestTableDown(t *testing.T) {

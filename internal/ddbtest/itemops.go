@@ -28,12 +28,22 @@ type parsed struct {
 	projected []path
 }
 
+// maxExpression is the length of the longest expression. It also bounds how
+// deep one can be nested.
+const maxExpression = 4096
+
 // parse parses all expressions and fails on names and values that none uses.
 func (e *expressions) parse() parsed {
+	for name, v := range e.ExpressionAttributeValues {
+		v.check(name)
+	}
 	used := map[string]bool{}
 	on := func(what string, src *string) *parser {
 		if *src == "" {
 			fail("ValidationException", "Invalid %s: The expression can not be empty;", what)
+		}
+		if n := len(*src); n > maxExpression {
+			fail("ValidationException", "Invalid %s: Expression size has exceeded the maximum allowed size; expression size: %d", what, n)
 		}
 		return &parser{
 			what: what, toks: tokens(*src, false),

@@ -2,6 +2,7 @@ package ddbtest
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -29,6 +30,9 @@ const maxStatement = 8192
 func (s *statement) parse() parsedStatement {
 	if len(s.Statement) > maxStatement {
 		fail("ValidationException", "Statement is longer than %d characters", maxStatement)
+	}
+	for i, v := range s.Parameters {
+		v.check("parameter " + strconv.Itoa(i+1))
 	}
 	p := &parser{what: "statement", toks: tokens(s.Statement, true), partiql: true, params: s.Parameters}
 	out := parsedStatement{verb: strings.ToUpper(p.next().text)}

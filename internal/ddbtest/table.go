@@ -80,12 +80,7 @@ func keyText(v Value) string {
 // check fails on an item that cannot be stored.
 func (t *table) check(i Item) {
 	for name, v := range i {
-		if v.kind() == "" {
-			fail("ValidationException", "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes: %s", name)
-		}
-		if _, ok := v.rat(); v.N != nil && !ok {
-			fail("ValidationException", "The parameter cannot be converted to a numeric value: %s", *v.N)
-		}
+		v.check(name)
 	}
 	if i.size() > maxItem {
 		fail("ValidationException", "Item size has exceeded the maximum allowed size")

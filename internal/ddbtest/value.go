@@ -5,9 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"maps"
-	"math/big"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -39,14 +37,6 @@ type Item map[string]Value
 
 func text(s string) Value { return Value{S: &s} }
 
-func number(r *big.Rat) Value {
-	s := r.RatString()
-	if !r.IsInt() {
-		s = strings.TrimRight(r.FloatString(38), "0")
-	}
-	return Value{N: &s}
-}
-
 // kind is the name of the value's type, empty when it has not exactly one.
 func (v Value) kind() string {
 	found, n := "", 0
@@ -68,17 +58,29 @@ func (v Value) kind() string {
 	return found
 }
 
-// rat is the value as a number, of those that DynamoDB has.
-func (v Value) rat() (*big.Rat, bool) {
-	if v.N == nil || len(*v.N) > 130 {
-		return nil, false
+// check fails on a value, of that name, that DynamoDB does not have, and on one
+// with such a value in it.
+func (v Value) check(name string) {
+	if v.kind() == "" {
+		fail("ValidationException", "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes: %s", name)
 	}
-	if at := strings.IndexAny(*v.N, "eE"); at >= 0 {
-		if e, err := strconv.Atoi((*v.N)[at+1:]); err != nil || e < -130 || e > 126 {
-			return nil, false
+	numbers := v.NS
+	if v.N != nil {
+		numbers = []string{*v.N}
+	}
+	for _, n := range numbers {
+		if !isDecimal(n) {
+			fail("ValidationException", "The parameter cannot be converted to a numeric value: %s", n)
 		}
 	}
-	return new(big.Rat).SetString(*v.N)
+	for inner, e := range v.M {
+		e.check(inner)
+	}
+	if v.L != nil {
+		for _, e := range *v.L {
+			e.check(name)
+		}
+	}
 }
 
 // size is what the value counts in an item.

@@ -75,8 +75,25 @@ func TestDamagedPayloads(t *testing.T) {
 	}
 }
 
-// FuzzPayloads feeds every handler with everything: it fails typed, or no
-// record runs without an identity.
+// elementsOf returns how many records encoding/json sees in a payload of that
+// kind.
+func elementsOf(kind string, payload []byte) int {
+	var object map[string]json.RawMessage // a map, since a struct would match names in any case
+	array := payload
+	switch kind {
+	case "sqs", "kinesis", "dynamodb", "sns":
+		_ = json.Unmarshal(payload, &object)
+		array = object["Records"]
+	}
+	var all []json.RawMessage
+	if err := json.Unmarshal(array, &all); err != nil {
+		return 1 // the whole
+	}
+	return len(all)
+}
+
+// FuzzPayloads feeds every handler with everything: it fails typed, or each
+// record that encoding/json sees runs under an identity or is reported.
 func FuzzPayloads(f *testing.F) {
 	all := payloads(f)
 	for _, s := range all {
@@ -96,6 +113,9 @@ func FuzzPayloads(f *testing.F) {
 			}
 			if slices.Contains(k.ids(), "") {
 				t.Fatalf("%s: a record ran without an identity", name)
+			}
+			if n := elementsOf(name, payload); err == nil && !bytes.Contains(response, []byte("itemIdentifier")) && len(k.recs) != n {
+				t.Fatalf("%s: %d of %d records ran, and %s reports none", name, len(k.recs), n, response)
 			}
 		}
 	})

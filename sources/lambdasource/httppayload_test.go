@@ -177,36 +177,3 @@ func damage(t *testing.T, payload []byte, f func(what string, damaged []byte)) {
 	}
 	walk("", root)
 }
-
-// Whatever arrives, it is refused with a PayloadError, or it is one request
-// that a server could have got, and its response is one that a gateway takes.
-func FuzzHTTP(f *testing.F) {
-	// Not the samples themselves: the fuzzer would spend its time on making
-	// them shorter.
-	f.Add([]byte(`{"httpMethod":"GET","path":"/%zz?"}`))
-	f.Add([]byte(`{"version":"1.0","httpMethod":"POST","path":"/dev/a","multiValueHeaders":{"Host":["h"],"A":["1","2"]},` +
-		`"multiValueQueryStringParameters":{"q":["1","2"]},"requestContext":{"stage":"dev","path":"/dev/a","domainName":"x.execute-api.y"},"body":"{}"}`))
-	f.Add([]byte(`{"version":"2.0","rawPath":"/dev/a%20b","rawQueryString":"a=1","cookies":["a=1","b=2"],"headers":{"a":"1,2"},"body":"e30=",` +
-		`"isBase64Encoded":true,"requestContext":{"stage":"dev","domainName":"x.execute-api.y","http":{"method":"POST","protocol":"HTTP/1.1","sourceIp":"::1"}}}`))
-	f.Fuzz(func(t *testing.T, payload []byte) {
-		intact := bytes.Clone(payload)
-		got, err := ask(t, payload)
-		if !bytes.Equal(payload, intact) {
-			t.Fatal("the payload was changed")
-		}
-		if err != nil {
-			if _, ok := errors.AsType[*lambdasource.PayloadError](err); !ok || !reflect.DeepEqual(got, asked{}) {
-				t.Fatalf("got %+v, %v, want a PayloadError alone", got, err)
-			}
-			return
-		}
-		if got.Method == "" || !strings.HasPrefix(got.Path, "/") || got.URI == "" || int64(len(got.Body)) != got.Length {
-			t.Fatalf("got %+v", got)
-		}
-		for name, values := range got.Header {
-			if strings.ContainsAny(name+strings.Join(values, ""), "\r\n") {
-				t.Fatalf("got header %q: %q", name, values)
-			}
-		}
-	})
-}

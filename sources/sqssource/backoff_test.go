@@ -3,6 +3,7 @@ package sqssource_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -103,7 +104,7 @@ func TestBackoffWithoutGuard(t *testing.T) {
 func TestRetryAfter(t *testing.T) {
 	for after, want := range map[time.Duration]time.Duration{
 		0: 0, 300 * time.Millisecond: time.Second, 7 * time.Second: 7 * time.Second,
-		time.Hour: time.Hour, 24 * time.Hour: 12*time.Hour - time.Second,
+		time.Hour: time.Hour, 24 * time.Hour: 12*time.Hour - time.Second, math.MaxInt64: 12*time.Hour - time.Second,
 	} {
 		bubble(t, setting{}, func(b *bed) {
 			b.sendMany(5)
@@ -117,6 +118,26 @@ func TestRetryAfter(t *testing.T) {
 			b.wantReport(r.stop(), sqssource.Report{Received: 10, Done: 5, Failed: 5})
 		})
 	}
+}
+
+// A row that somebody left with a lease of thousands of years keeps its message
+// away for as long as SQS allows: it does not come back at once, again and
+// again.
+func TestFarLease(t *testing.T) {
+	bubble(t, setting{receives: 3}, func(b *bed) {
+		b.sendMany(1)
+		key, err := dedupe.KeyOf("test", dedupe.ID, &consumer.Record{ID: b.server.Messages(b.queue)[0].ID})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := b.store.Apply(b.Context(), []dedupe.Op{{Kind: dedupe.OpClaim, Key: key, Owner: dedupe.Owner{1}, LeaseEnd: math.MaxInt64, RetainEnd: math.MaxInt64}}); err != nil {
+			b.Fatal(err)
+		}
+		r := b.start(takes(0), sqssource.Options{})
+		time.Sleep(11 * time.Hour)
+		b.wantReport(r.stop(), sqssource.Report{Received: 1, Failed: 1})
+		b.left[b.queue] = 1
+	})
 }
 
 // A message that is to come back at once costs one receive each time it

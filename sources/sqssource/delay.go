@@ -21,7 +21,7 @@ const (
 // at most. It is in whole seconds, as visibility timeouts are.
 func (r *run) delay(m *message, err error) time.Duration {
 	if e, ok := errors.AsType[*consumer.RetryError](err); ok {
-		after := e.After
+		after := min(e.After, longestInvisible) // so that adding to it does not overflow
 		if errors.Is(err, dedupe.ErrInProgress) {
 			after += rand.N(after/10 + time.Second) // so that those who wait do not come all at once
 		}

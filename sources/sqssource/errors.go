@@ -25,6 +25,10 @@ var (
 	ErrRunning = errors.New("sqssource: the poller runs already")
 )
 
+// errNoIdentity is told of a message that was delivered without what SQS
+// documents for every one. It is left to become visible again.
+var errNoIdentity = errors.New("sqssource: a message without MessageId or ReceiptHandle")
+
 // QueueError says that a poller cannot go on: its queue does not exist, or
 // access to it is denied.
 type QueueError struct {

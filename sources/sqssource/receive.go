@@ -186,6 +186,10 @@ func (r *run) take(raw []types.Message, now time.Time) []*message {
 	fresh := make([]*message, 0, len(raw))
 	for i := range raw {
 		m := newMessage(&raw[i], r.arn, r.fifo)
+		if m.id == "" || m.handle == "" { // two of them would be one message, and neither could be deleted
+			r.tell(consumer.QueueFailed{Queue: r.p.url, Op: "ReceiveMessage", Err: errNoIdentity})
+			continue
+		}
 		r.report.Received++
 		known := r.here[m.id]
 		if known != nil && known.leaving != nil { // its return was quicker than the answer to it
