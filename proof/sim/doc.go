@@ -16,6 +16,8 @@
 // and the order of goroutines within one instant. A finding comes with the story
 // of its key: its messages in the queues, what processes said of it, the faults
 // that these met. A failing plan is printed as JSON: put into testdata/plans it
-// is played by every test from then on. With SIM_TRACE=1 in the environment each
-// play tells what its processes observed and what the queue did.
+// is played by every test from then on. One that is made for long names times,
+// effects and cuts: a fault of the nth request hits another one when the code
+// sends others. With SIM_TRACE=1 in the environment each play tells what its
+// processes observed and what the queue did.
 package sim

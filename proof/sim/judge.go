@@ -214,8 +214,13 @@ const (
 	memory = 10 * time.Second
 
 	// persistent is how many requests must fail, one after another and each at
-	// once, before a poller gives a completion up: it has ten seconds for it.
-	persistent = 6
+	// once, before a poller gives a completion up: it has so long for it.
+	persistent  = 6
+	persistence = 10 * time.Second
+
+	// retried is how soon a poller tries again what failed at once, with some
+	// to spare: a completion within a second, a heartbeat in a third of the lease.
+	retried = 3 * time.Second
 )
 
 // excused reports whether something kept r1 from being recorded until r2 did
@@ -228,7 +233,7 @@ func (j *judge) excused(r1, r2 *run, until int, at time.Duration) bool {
 	if r1.proc.outlived[r1.key] {
 		return true
 	}
-	slow, quick := 0, 0
+	slow, quick, last := 0, 0, time.Duration(0)
 	for _, h := range j.l.hurt[r1.proc] {
 		switch {
 		case h.at < r1.at-memory || h.at > at:
@@ -236,12 +241,15 @@ func (j *judge) excused(r1, r2 *run, until int, at time.Duration) bool {
 			slow++
 		default:
 			quick++
+			last = h.at
 		}
 	}
 	if j.w.plan.Hosts[r1.proc.host].Lambda || r1.effect == 0 || r2.began < r1.effect {
 		return slow+quick > 0
 	}
-	return slow > 0 || quick >= persistent
+	between := r2.fence > r1.fence+1 // another claim, which may have kept r1 from being recorded
+	lasted := between || last+max(retried, ms(j.w.plan.Lease)/2) > r2.at || last+retried > r1.effectAt+persistence
+	return slow > 0 || quick >= persistent && lasted
 }
 
 // completions checks that a key is completed once, and not run after that.
