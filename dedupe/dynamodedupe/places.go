@@ -43,14 +43,12 @@ func (p places) take(ctx context.Context, claims bool) (giveBack func(), err err
 }
 
 func enter(ctx context.Context, places chan struct{}) error {
-	if ctx.Err() == nil {
-		select {
-		case places <- struct{}{}:
-			return nil
-		case <-ctx.Done():
-		}
+	select {
+	case places <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("dynamodedupe: waiting for %d requests in flight: %w", cap(places), context.Cause(ctx))
 	}
-	return fmt.Errorf("dynamodedupe: waiting for %d requests in flight: %w", cap(places), context.Cause(ctx))
 }
 
 // begin returns the context of one request about lanes, once it may be sent,
