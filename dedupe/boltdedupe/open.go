@@ -104,6 +104,9 @@ func (s *Store) check() (empty bool, err error) {
 		if info.Size() < tx.Size() { // touching what is missing would be fatal later
 			return foreignError(fmt.Sprintf("truncated to %d of %d bytes", info.Size(), tx.Size()))
 		}
+		if err := s.checkPages(tx); err != nil {
+			return err
+		}
 		meta := tx.Bucket([]byte(metaBucket))
 		if meta == nil {
 			if first, _ := tx.Cursor().First(); first != nil {
