@@ -18,6 +18,7 @@ MUTATIONS ?= 0
 KILLS ?= 200
 
 N ?= 2000
+HOURS ?= 4
 export TESTFLAGS BASE BENCH BENCHFLAGS FUZZ FUZZFLAGS
 
 .DEFAULT_GOAL := help
@@ -46,9 +47,19 @@ powertools: ## Have Powertools (Python, TypeScript, Java) write the records of d
 test-aws: ## Deploy template.yaml with the example worker on a ministack of its own, and send messages and events through it
 	@scripts/ministack.sh go -C e2e test -count=1 -timeout 10m ./...
 
+.PHONY: proof
+proof: ## Run the whole proof, print what it counted and write it into RELIABILITY.md: minutes (QUICK=1 for a little of it, PROOFFLAGS=--help)
+	@go -C proof build -o $(CURDIR)/dist/report ./report
+	@dist/report -json dist/proof.json $(if $(QUICK),-quick) $(PROOFFLAGS)
+
+.PHONY: proof-long
+proof-long: ## The same for about HOURS (4) hours, with more of everything
+	@go -C proof build -o $(CURDIR)/dist/report ./report
+	@dist/report -json dist/proof.json -hours $(HOURS) $(PROOFFLAGS)
+
 .PHONY: model
-model: ## Search all that can happen to one record with FAULTS (2) faults: seconds with 2, minutes and 2 GB with 3
-	@cd proof && go test -count=1 -timeout 2h -v -run Properties ./model -faults $${FAULTS:-2}
+model: ## Search all that can happen to one record with FAULTS (2) faults, and find mistakes so: seconds with 2, minutes and 2 GB with 3
+	@cd proof && go test -count=1 -timeout 2h -v -run 'Properties|Mutants' ./model -faults $${FAULTS:-2}
 
 .PHONY: spin
 spin: ## Check the protocol's model for Spin with FAULTS (1) faults (installs spin and gcc where apt-get is there)
@@ -56,11 +67,16 @@ spin: ## Check the protocol's model for Spin with FAULTS (1) faults (installs sp
 
 .PHONY: linearizability
 linearizability: ## Check histories of every store with porcupine, ROUNDS (100) on each (needs Python 3.11; installs ministack once)
-	@scripts/ministack.sh bash -c "cd proof && go test -count=1 -timeout 1h -v ./linear -run 'TestMemory|TestBolt|TestDynamoDB' -rounds $${ROUNDS:-100}"
+	@cd proof && go test -count=1 -timeout 4h -v ./linear -run 'TestMemory|TestBolt|TestDynamoDB$$|TestBroken' -rounds $${ROUNDS:-100}
+	@scripts/ministack.sh bash -c "cd proof && go test -count=1 -timeout 4h -v ./linear -run TestDynamoDBEndpoint -rounds $${ROUNDS:-100}"
 
 .PHONY: sim
 sim: ## Play N (2000) drawn schedules of workers, queues and faults in fake time, and judge them (SIMFLAGS=-rapid.seed=1)
 	@go -C proof/sim test -count=1 -timeout 0 -rapid.checks=$$(($(N) / 5)) $(SIMFLAGS)
+
+.PHONY: damage
+damage: ## Kill a writer of bbolt's file, fail its power, cut it off and garble it, and count what is left
+	@go test -count=1 -v -run 'Crash|Power|Disk|Truncated|Page|Tree' ./dedupe/boltdedupe
 
 .PHONY: race
 race: ## The same, but fail if the race detector cannot run
@@ -130,12 +146,12 @@ bench-dynamodb: ## Measure what DynamoDB costs: onlyonce, a bare SDK loop, a han
 
 .PHONY: mutations
 mutations: ## Break the code in a hundred places, one by one, and name the test that notices each, in dist/mutations.md (MUTATIONS=8 for some)
-	@go -C proof run ./mutate -n $(MUTATIONS) -o ../dist/mutations.md
+	@go -C proof run ./mutate -n $(MUTATIONS) -o ../dist/mutations.md $(if $(FIGURES),-json $(abspath $(FIGURES)))
 	@if [ $(MUTATIONS) = 0 ]; then cp dist/mutations.md proof/mutations.md; fi
 
 .PHONY: crash
 crash: ## Kill workers KILLS (200) times, on bbolt and DynamoDB, and judge what is left, in dist/crash.md (CRASHFLAGS='-seed 6')
-	@go -C proof run ./crash -kills $(KILLS) -o ../dist/crash.md $(CRASHFLAGS)
+	@go -C proof run ./crash -kills $(KILLS) -o ../dist/crash.md $(if $(FIGURES),-json $(abspath $(FIGURES))) $(CRASHFLAGS)
 
 .PHONY: demo
 demo: ## Run the example worker's demo: duplicates, failures and a crash, nothing lost, nothing doubled

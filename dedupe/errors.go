@@ -14,7 +14,8 @@ var (
 
 	// ErrParked is returned by an at-most-once consumer when an earlier run
 	// of the record may have happened and was not completed. A person decides
-	// what becomes of it.
+	// what becomes of it, when its worker is gone: until then that one may
+	// still complete it late, or free it because the handler never started.
 	ErrParked = errors.New("dedupe: parked: may have run before, needs a decision")
 )
 

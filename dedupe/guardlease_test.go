@@ -37,6 +37,23 @@ func TestSlowClaim(t *testing.T) {
 		h.wantRuns(t, "a", 1)
 	})
 
+	// A clock ahead by all of the skew may give the key away there.
+	bubble(t, "extended at the very margin", func(t *testing.T) {
+		f := &faults{after: on(dedupe.OpClaim, takes(3*time.Second))}
+		g, _ := newGuard(f, lease(3*time.Second))
+		h := tally{do: func(context.Context, *consumer.Record) error {
+			row := f.wantState(t, "a", dedupe.Processing)
+			if left := time.Until(row.LeaseEnd.Time()); left <= time.Second {
+				t.Errorf("handler starts with a lease of %v, want more than the margin of 1 s", left)
+			}
+			return nil
+		}}
+		if err := once(t.Context(), g, &h, "a"); err != nil {
+			t.Errorf("got error %v, want none", err)
+		}
+		h.wantRuns(t, "a", 1)
+	})
+
 	bubble(t, "not run when the lease is lost", func(t *testing.T) {
 		f := &faults{after: slow}
 		g, l := newGuard(f, lease(3*time.Second))

@@ -2,11 +2,13 @@
 # Checks proof/spin/once.pml with Spin: every setting must hold, with its assertions and with its formula, and every defect must
 # be found. FAULTS (1) bounds what goes wrong in one run: with 2 it takes minutes and some gigabytes.
 #
-# It installs spin and a C compiler where they are missing and apt-get is there.
+# It installs spin and a C compiler where they are missing and apt-get is there. FIGURES names a file, by its whole path, for the
+# figures: an object of JSON on each line, a search or a mistake of proof/figures.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 version=6.5.2 # what the model was written with: another one may count states differently
 faults=${FAULTS:-1}
+figures=${FIGURES:-/dev/null}
 
 missing=()
 command -v spin >/dev/null || missing+=(spin)
@@ -26,6 +28,8 @@ if [[ $found != "Spin Version $version "* ]]; then
 	exit 1
 fi
 
+mkdir -p "$(dirname "$figures")"
+: >"$figures"
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cp proof/spin/once.pml "$dir"
@@ -50,14 +54,17 @@ check() {
 	fi
 }
 
-# report prints the figures of pan.txt.
-report() {
-	awk -v what="$1" '
+# figure prints the figures of pan.txt as this format of awk's printf says.
+figure() {
+	awk -v format="$1" '
 		/states, stored/ { states = $1 }
 		/transitions/ { transitions = $1 }
 		/depth reached/ { sub(",", "", $6); depth = $6 }
-		END { printf "  %-44s %10d states, %10d transitions, depth %s\n", what, states, transitions, depth }' pan.txt
+		END { printf format "\n", states, transitions, depth }' pan.txt
 }
+
+# report prints them for people.
+report() { figure "$(printf '  %-44s %%10d states, %%10d transitions, depth %%d' "$1")"; }
 
 failed=
 echo "with $faults faults, these hold:"
@@ -65,6 +72,13 @@ for setting in "" AT_MOST_ONCE TRANSACTION; do
 	for kind in assertions formula; do
 		check "$kind" ${setting:+"$setting"}
 		report "${setting:-AT_LEAST_ONCE}, $kind"
+		violation=
+		[ ! -e once.pml.trail ] || violation=$(sed -n 's/^pan:1: //p' pan.txt | tr -d '\\"')
+		{
+			printf '{"model": "%s", "check": "%s", "faults": %d, "violation": "%s", ' \
+				"${setting:-AT_LEAST_ONCE}" "$kind" "$faults" "$violation"
+			figure '"states": %d, "transitions": %d, "depth": %d}'
+		} >>"$figures"
 		if [ -e once.pml.trail ]; then
 			grep '^pan:1' pan.txt || true
 			live=
@@ -85,9 +99,11 @@ must_find() {
 	done
 	if [ ! -e once.pml.trail ]; then
 		report "$* was NOT found"
+		echo "{\"mistake\": \"$1\", \"found\": false}" >>"$figures"
 		failed="$failed $1"
 		return 0
 	fi
+	echo "{\"mistake\": \"$1\", \"found\": true}" >>"$figures"
 	report "$*: $(sed -n 's/^pan:1: //p' pan.txt | cut -c1-60)"
 }
 

@@ -6,11 +6,18 @@
 set -euo pipefail
 name=$1
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-venv=$root/.cache/$name
+mkdir -p "$root/.cache"
+venv=$(cd -P "$root/.cache" && pwd)/$name # its own name is written into its programs, so not that of a link
 pins=$root/scripts/$name.txt
 
+# works tells whether the programs of the installation find their Python: they do not when the folder was moved.
+works() {
+	local python
+	python=$(sed -n '1s/^#!//p' "$venv/bin/pip") && [ -x "$python" ]
+}
+
 # The copy of the pins is written last: it says that the installation is complete.
-if cmp -s "$pins" "$venv/pins.txt"; then
+if cmp -s "$pins" "$venv/pins.txt" && works; then
 	exit
 fi
 if ! command -v python3 >/dev/null; then

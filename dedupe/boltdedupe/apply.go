@@ -46,6 +46,7 @@ func (s *Store) commit(groups []*group) error {
 	err := s.update(func(tx *bbolt.Tx) error {
 		id = tx.ID()
 		t, changed := newTable(tx), 0
+		t.total = loadTotal(tx)
 		for _, g := range groups {
 			for i := range g.ops {
 				if !t.step(&g.ops[i], &g.verdicts[i]) {
@@ -61,7 +62,10 @@ func (s *Store) commit(groups []*group) error {
 		if changed == 0 {
 			return errUnchanged
 		}
-		return s.sweep.run(t, changed)
+		if err := s.sweep.run(t, changed); err != nil {
+			return err
+		}
+		return t.total.store(tx)
 	})
 	switch {
 	case err == nil:
@@ -115,13 +119,15 @@ func recovered(err *error) {
 
 // table is the rows as one transaction sees them, at one time.
 type table struct {
-	rows *bbolt.Bucket
-	now  dedupe.Millis
+	rows  *bbolt.Bucket
+	now   dedupe.Millis
+	total total // of rows, in a transaction that writes
 
 	// Of the last step:
-	key  []byte
-	next dedupe.Row
-	enc  []byte // next as it is stored
+	key    []byte
+	stored []byte // the row as it was, nil if there was none
+	next   dedupe.Row
+	enc    []byte // next as it is to be stored
 }
 
 func newTable(tx *bbolt.Tx) *table {
@@ -137,10 +143,10 @@ func (t *table) step(op *dedupe.Op, v *dedupe.Verdict) (changed bool) {
 	}
 	var row dedupe.Row
 	t.key = append(t.key[:0], op.Key...)
-	stored := t.rows.Get(t.key)
-	if stored != nil {
+	t.stored = t.rows.Get(t.key)
+	if t.stored != nil {
 		var err error
-		if row, err = parseRow(t.key, stored); err != nil {
+		if row, err = parseRow(t.key, t.stored); err != nil {
 			*v = dedupe.Verdict{Err: err}
 			return false
 		}
@@ -150,10 +156,20 @@ func (t *table) step(op *dedupe.Op, v *dedupe.Verdict) (changed bool) {
 		return false
 	}
 	t.enc = appendRow(t.enc[:0], t.key, &t.next)
-	return !bytes.Equal(t.enc, stored)
+	return !bytes.Equal(t.enc, t.stored)
 }
 
 // put stores the row of the last step.
 func (t *table) put() error {
+	if t.stored != nil {
+		t.total.remove(t.key, t.stored)
+	}
+	t.total.add(t.key, t.enc)
 	return t.rows.Put(t.key, bytes.Clone(t.enc)) // bbolt copies the key only
+}
+
+// remove removes a row.
+func (t *table) remove(key []byte) error {
+	t.total.remove(key, t.rows.Get(key))
+	return t.rows.Delete(key)
 }

@@ -66,6 +66,7 @@ func TestCrash(t *testing.T) {
 		}
 	}
 	t.Logf("%d keys won and %d completed, %d kills in %v", len(won), len(done), kills, time.Since(begun))
+	counted(t, kills, map[string]int{"keys completed": len(done)})
 	if len(done) == 0 {
 		t.Error("no worker completed a key before it was killed")
 	}

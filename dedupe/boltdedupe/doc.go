@@ -10,10 +10,20 @@
 // or the machine therefore never takes back an answer, as far as the disk
 // keeps what it acknowledged. Crash safety of the file itself is bbolt's.
 //
-// A file that lost its end is refused with [ErrFormat], and damage that is met
-// later ends in [ErrFailed]. A row has a checksum and is never read as another;
-// bbolt's pages have none, so what a disk silently changes in one of them can
-// hide rows.
+// bbolt's pages have no checksum, and it follows what they say. Open therefore
+// reads the whole file: its pages must be what bbolt relies on, and its rows
+// must amount to what the last transaction wrote down as their total. A file
+// that lost its end, has garbage anywhere, or older pages from a disk that lied
+// about a sync, is refused with [ErrFormat]; none forgets a completed key in
+// silence. What no file can tell is that all of it is from before: a restored
+// backup is such a one. Because of that total no other program may write to
+// the file or make it smaller ("bbolt compact"); a copy of it is as good as it
+// is. Reading takes about half a second for a million rows, and as long as the
+// disk needs when the file is not in memory.
+//
+// Damage that appears while the file is open ends in [ErrFailed] where it is
+// met, or in the end of the process. A row has a checksum of its own and is
+// never read as another.
 //
 // # Cost
 //

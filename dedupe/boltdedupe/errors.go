@@ -15,7 +15,9 @@ var (
 
 	// ErrFormat is returned when the file is not a store of this package,
 	// belongs to another program, was written by a newer version or is
-	// damaged. The file was not changed.
+	// damaged. The file was not changed. Whoever goes on with a new file in
+	// place of a damaged one, or with a copy from before, does the work of
+	// redelivered messages again that was recorded since.
 	ErrFormat = errors.New("boltdedupe: not a store file of this version")
 )
 

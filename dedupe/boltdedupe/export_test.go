@@ -2,6 +2,9 @@ package boltdedupe
 
 import (
 	"encoding/binary"
+	"errors"
+
+	"go.etcd.io/bbolt"
 
 	"github.com/onlyonce-go/onlyonce/dedupe"
 )
@@ -30,4 +33,13 @@ func Unsynced(s *Store) (commit func() error, err error) {
 	}
 	s.synced.Add(-1)
 	return tx.Rollback, nil
+}
+
+// PutStored stores b as the row of key, as another version of this package
+// might.
+func PutStored(tx *bbolt.Tx, key dedupe.Key, b []byte) error {
+	t := newTable(tx)
+	t.total = loadTotal(tx)
+	t.key, t.enc, t.stored = []byte(key), b, t.rows.Get([]byte(key))
+	return errors.Join(t.put(), t.total.store(tx))
 }

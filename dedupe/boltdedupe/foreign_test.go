@@ -75,7 +75,7 @@ func TestForeignRows(t *testing.T) {
 	for _, f := range foreignRows(key) {
 		path := filepath.Join(t.TempDir(), "rows.db")
 		open(t, path).Close()
-		rewrite(t, path, func(tx *bbolt.Tx) error { return tx.Bucket([]byte("rows")).Put([]byte(key), f.stored) })
+		rewrite(t, path, func(tx *bbolt.Tx) error { return boltdedupe.PutStored(tx, key, f.stored) })
 		s, err := boltdedupe.Open(path, boltdedupe.Options{})
 		if err != nil {
 			t.Fatal(err)

@@ -20,7 +20,8 @@ const (
 	metaBucket = "onlyonce"
 	rowBucket  = "rows"
 	formatKey  = "format"
-	format     = "1"
+	format     = "2" // 1 had no total
+	totalKey   = "total"
 )
 
 // Open opens the store at path and creates the file, readable by its owner
@@ -47,22 +48,67 @@ func Open(path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// open opens and checks the file. bbolt trusts what a file says of itself, so
-// a damaged one makes it panic or fault; here that is an error.
-func (s *Store) open(o Options) (err error) {
+// open checks the file and opens it to write. It is checked first, because
+// bbolt trusts what a file says of itself: one that was damaged makes it panic
+// or fault, which is an error here, or ends the process.
+func (s *Store) open(o Options) error {
+	for {
+		checked, err := s.check(o)
+		if err != nil {
+			return err
+		}
+		if err := s.openFile(o, false); err != nil {
+			return err
+		}
+		last, err := s.transaction()
+		if err == nil && last != checked {
+			if err := s.closeFile(); err != nil { // somebody else had it open meanwhile
+				return err
+			}
+			continue
+		}
+		if err == nil {
+			err = s.begun(last)
+		}
+		if err != nil {
+			err = errors.Join(err, s.closeFile())
+		}
+		return err
+	}
+}
+
+// newTransaction is the last one of a file that bbolt has just made.
+const newTransaction = 1
+
+// check returns the last transaction of a file that is ours and whole, or of
+// one that has yet to be made.
+func (s *Store) check(o Options) (transaction uint64, err error) {
+	info, err := os.Stat(s.path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 && info.Mode().IsRegular() {
+		return newTransaction, nil
+	}
+	if err := s.openFile(o, true); err != nil { // for its lock
+		return 0, err
+	}
+	info, err = s.file.Stat()
+	if err == nil {
+		transaction, err = checkFile(s.file, info.Size())
+	}
+	return transaction, errors.Join(err, s.closeFile())
+}
+
+// openFile has bbolt open the file, which it locks, shared with others that
+// only read.
+func (s *Store) openFile(o Options, readOnly bool) (err error) {
+	s.db, s.file = nil, nil
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
-		if p := recover(); p != nil {
-			err = foreignError(fmt.Sprint("damaged: ", p))
-			if s.db == nil { // bbolt did not come to let go of the file
-				err = errors.Join(err, unlock(s.file), s.file.Close())
-			}
-		}
-		if err != nil && s.db != nil {
-			err = errors.Join(err, s.closeFile())
+		if p := recover(); p != nil { // bbolt did not come to let go of the file
+			err = errors.Join(foreignError(fmt.Sprint("damaged: ", p)), unlock(s.file), s.file.Close())
 		}
 	}()
 	s.db, err = bbolt.Open(s.path, 0o600, &bbolt.Options{
+		ReadOnly:     readOnly,
 		Timeout:      o.LockTimeout,
 		FreelistType: bbolt.FreelistMapType, // constant time in a file of any size
 		OpenFile: func(name string, flag int, perm os.FileMode) (f *os.File, err error) {
@@ -70,60 +116,38 @@ func (s *Store) open(o Options) (err error) {
 			return s.file, err
 		},
 	})
-	if err != nil {
-		if _, system := errors.AsType[syscall.Errno](err); system || errors.Is(err, bolterrors.ErrTimeout) {
-			return err
-		}
-		return foreignError(err.Error()) // what is left is about what the file holds
-	}
-	empty, err := s.check()
-	if err != nil {
-		return err
-	}
-	if empty {
-		if err := s.update(create); err != nil {
-			return err
-		}
-	}
-	if err := s.db.Sync(); err != nil { // a process that was killed may have written without
-		return err
-	}
-	return s.db.View(func(tx *bbolt.Tx) error {
-		s.synced.Store(int64(tx.ID())) // nobody else writes
+	if err == nil {
 		return nil
-	})
+	}
+	if _, system := errors.AsType[syscall.Errno](err); system || errors.Is(err, bolterrors.ErrTimeout) {
+		return err
+	}
+	return foreignError(err.Error()) // what is left is about what the file holds
 }
 
-// check reports whether the file is new, and an error when it is not ours.
-func (s *Store) check() (empty bool, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
-		info, err := os.Stat(s.path)
-		if err != nil {
-			return err
-		}
-		if info.Size() < tx.Size() { // touching what is missing would be fatal later
-			return foreignError(fmt.Sprintf("truncated to %d of %d bytes", info.Size(), tx.Size()))
-		}
-		if err := s.checkPages(tx); err != nil {
-			return err
-		}
-		meta := tx.Bucket([]byte(metaBucket))
-		if meta == nil {
-			if first, _ := tx.Cursor().First(); first != nil {
-				return foreignError("it is another program's database")
-			}
-			empty = true
-			return nil
-		}
-		if got := meta.Get([]byte(formatKey)); string(got) != format {
-			return foreignError(fmt.Sprintf("it has format %q, this program reads %q", got, format))
-		}
-		if tx.Bucket([]byte(rowBucket)) == nil {
-			return foreignError("it has no rows")
-		}
+// transaction returns the last transaction of the file.
+func (s *Store) transaction() (id uint64, err error) {
+	err = s.view(func(tx *bbolt.Tx) error {
+		id = uint64(tx.ID())
 		return nil
 	})
-	return empty, err
+	return id, err
+}
+
+// begun makes an open file's buckets, if it has none, and brings to the disk
+// what it holds: a process that was killed may have written without.
+func (s *Store) begun(last uint64) error {
+	empty := false
+	err := s.view(func(tx *bbolt.Tx) error {
+		empty = tx.Bucket([]byte(metaBucket)) == nil
+		return nil
+	})
+	if err == nil && empty {
+		err = s.update(create)
+		last++
+	}
+	s.synced.Store(int64(last)) // nobody else writes
+	return errors.Join(err, s.db.Sync())
 }
 
 // create makes the buckets of a new file.
@@ -133,6 +157,9 @@ func create(tx *bbolt.Tx) error {
 		return err
 	}
 	if _, err := tx.CreateBucket([]byte(rowBucket)); err != nil {
+		return err
+	}
+	if err := (total{}).store(tx); err != nil {
 		return err
 	}
 	return meta.Put([]byte(formatKey), []byte(format))

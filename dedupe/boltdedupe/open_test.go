@@ -107,7 +107,7 @@ func TestOpenForeignFile(t *testing.T) {
 		{"zeros", make([]byte, 1<<16)},
 		{"another program's database", theirs},
 		{"newer format", edited(func(tx *bbolt.Tx) error {
-			return tx.Bucket([]byte("onlyonce")).Put([]byte("format"), []byte("2"))
+			return tx.Bucket([]byte("onlyonce")).Put([]byte("format"), []byte("3"))
 		})},
 		{"no rows", edited(func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("rows")) })},
 		{"truncated to a half", whole[:len(whole)/2]},

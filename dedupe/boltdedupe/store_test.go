@@ -159,7 +159,7 @@ func TestUnreadableRow(t *testing.T) {
 	open(t, path).Close()
 	bad := []byte("\x02 written by the next version")
 	rewrite(t, path, func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte("rows")).Put([]byte("v1:orders:000000001"), bad)
+		return boltdedupe.PutStored(tx, "v1:orders:000000001", bad)
 	})
 
 	s, err := boltdedupe.Open(path, boltdedupe.Options{})

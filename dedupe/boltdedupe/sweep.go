@@ -60,7 +60,7 @@ func (w *sweeper) run(t *table, n int) error {
 		w.due = w.round
 	}
 	for _, k := range expired {
-		if err := t.rows.Delete(k); err != nil {
+		if err := t.remove(k); err != nil {
 			return err
 		}
 	}

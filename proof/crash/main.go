@@ -11,6 +11,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"time"
+
+	"github.com/onlyonce-go/onlyonce/proof/figures"
 )
 
 func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) }
@@ -26,6 +28,7 @@ const (
 type settings struct {
 	root   string
 	out    string
+	json   string
 	worker string
 	kills  int
 	seed   uint64
@@ -37,6 +40,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	fs.SetOutput(stderr)
 	fs.StringVar(&s.root, "root", "..", "the root of the repository")
 	fs.StringVar(&s.out, "o", "", "also write the table to this file; it need not exist")
+	fs.StringVar(&s.json, "json", "", "write the figures to this file")
 	fs.StringVar(&s.worker, "worker", "", "the compiled example worker; built when empty")
 	fs.IntVar(&s.kills, "kills", 20, "how often to kill, over all ways and stores")
 	fs.Uint64Var(&s.seed, "seed", uint64(time.Now().UnixNano()), "draws points and times; that of the clock when not given")
@@ -120,6 +124,9 @@ func crash(ctx context.Context, s settings, stdout, stderr io.Writer) (err error
 	fmt.Fprint(stdout, table)
 	if s.out != "" {
 		failures = append(failures, os.MkdirAll(filepath.Dir(s.out), 0o755), os.WriteFile(s.out, []byte(table), 0o600))
+	}
+	if s.json != "" {
+		failures = append(failures, figures.Write(s.json, counted(results, s.seed)))
 	}
 	return errors.Join(failures...)
 }

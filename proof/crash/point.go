@@ -26,6 +26,13 @@ const (
 	afterDelete      point = "after a delete"
 )
 
+// allPoints are all of them, in the order of the work.
+func allPoints() []point {
+	return []point{
+		atRandom, afterReceive, afterClaim, beforeEffect, afterEffect, beforeCompletion, afterCompletion, beforeDelete, afterDelete,
+	}
+}
+
 // points returns those that can be met in this way on this store, the first of
 // them more often: what is not on the network has no name.
 func points(w way, store string) []point {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/onlyonce-go/onlyonce/proof/figures"
 )
 
 // result is what became of one way on one store.
@@ -52,9 +54,7 @@ func report(results []result, seed uint64, took time.Duration) string {
 		fmt.Fprintf(&s, "| %s | %s | %d | %d | %d | %d | %d |\n", r.way, r.store, r.kills, r.orders, r.effects, r.doubled, len(r.faults))
 	}
 	s.WriteString("\n| killed | kills | effects doubled by it |\n|---|---|---|\n")
-	for _, p := range []point{
-		atRandom, afterReceive, afterClaim, beforeEffect, afterEffect, beforeCompletion, afterCompletion, beforeDelete, afterDelete,
-	} {
+	for _, p := range allPoints() {
 		n, doubled := 0, 0
 		for _, r := range results {
 			n += r.killed[p]
@@ -63,4 +63,19 @@ func report(results []result, seed uint64, took time.Duration) string {
 		fmt.Fprintf(&s, "| %s | %d | %d |\n", p, n, doubled)
 	}
 	return s.String()
+}
+
+// counted returns the results as figures.
+func counted(results []result, seed uint64) figures.Crash {
+	c := figures.Crash{Seed: seed}
+	for _, r := range results {
+		b := figures.Bed{Worker: string(r.way), Store: r.store, Orders: r.orders, Effects: r.effects, Faults: r.faults}
+		for _, p := range allPoints() {
+			if n := r.killed[p]; n > 0 {
+				b.Kills = append(b.Kills, figures.Kills{Point: string(p), Kills: n, Doubled: r.by[p]})
+			}
+		}
+		c.Beds = append(c.Beds, b)
+	}
+	return c
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/onlyonce-go/onlyonce/dedupe"
+	"github.com/onlyonce-go/onlyonce/proof/figures"
 )
 
 // storeFunc is a store that takes operations one by one.
@@ -144,9 +145,11 @@ func TestBroken(t *testing.T) {
 				r := l.Run(t.Context(), broken()).Check(checkTime)
 				if r.Illegal != "" {
 					t.Logf("found in round %d: a history of %d operations\n%s", round+1, len(r.History), strings.Join(r.History, "\n"))
+					figures.Attr(t, figures.Mistake{Mistake: name, Found: true})
 					return
 				}
 			}
+			figures.Attr(t, figures.Mistake{Mistake: name})
 			t.Error("not found in 200 rounds")
 		})
 	}
@@ -154,5 +157,5 @@ func TestBroken(t *testing.T) {
 
 // The store that the broken ones are made of is linearizable.
 func TestUnbroken(t *testing.T) {
-	linearizable(t, stepping(func(*dedupe.Row, *dedupe.Millis, *dedupe.Op) {}), *rounds, load)
+	linearizable(t, "Step under a lock", stepping(func(*dedupe.Row, *dedupe.Millis, *dedupe.Op) {}), *rounds, load, nil)
 }

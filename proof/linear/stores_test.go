@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"flag"
 	"fmt"
+	"maps"
 	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 	"github.com/onlyonce-go/onlyonce/dedupe/dynamodedupe"
 	"github.com/onlyonce-go/onlyonce/dedupe/memdedupe"
 	"github.com/onlyonce-go/onlyonce/internal/ddbtest"
+	"github.com/onlyonce-go/onlyonce/proof/figures"
 	"github.com/onlyonce-go/onlyonce/proof/linear"
 )
 
@@ -30,15 +32,22 @@ const checkTime = 20 * time.Second
 
 var rounds = flag.Int("rounds", 15, "loads on each store")
 
-// linearizable puts loads on the store, each on keys of its own.
-func linearizable(t *testing.T, s dedupe.Store, rounds int, l linear.Stress) {
+// linearizable puts loads on the store of that name, each on keys of its own.
+func linearizable(t *testing.T, name string, s dedupe.Store, rounds int, l linear.Stress, faults *faults) {
 	t.Helper()
 	var all linear.Result
+	defer func() {
+		figures.Attr(t, figures.Histories{
+			Store: name, Histories: all.Keys, Operations: all.Operations, Unknown: all.Unknown,
+			Faults: faults.counts(), Violation: string(all.Illegal + all.Open),
+		})
+	}()
 	began := time.Now()
 	for range rounds {
 		l.Name = rand.Text()
 		r := l.Run(t.Context(), s).Check(checkTime)
 		if r.Illegal != "" || r.Open != "" {
+			all.Illegal, all.Open = r.Illegal, r.Open
 			t.Fatalf("not linearizable: %q; not decided: %q\n%s", r.Illegal, r.Open, strings.Join(r.History, "\n"))
 		}
 		all.Keys, all.Operations, all.Unknown = all.Keys+r.Keys, all.Operations+r.Operations, all.Unknown+r.Unknown
@@ -52,7 +61,7 @@ var load = linear.Stress{Callers: 4, Keys: 2, Calls: 10, Lost: 8, Patience: 2 * 
 
 // The memory store is linearizable.
 func TestMemory(t *testing.T) {
-	linearizable(t, memdedupe.New(), *rounds, load)
+	linearizable(t, "memory", memdedupe.New(), *rounds, load, nil)
 }
 
 // The bolt store is linearizable, with several calls in one transaction and
@@ -67,7 +76,7 @@ func TestBolt(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	linearizable(t, s, *rounds, load)
+	linearizable(t, "bbolt", s, *rounds, load, nil)
 }
 
 // The DynamoDB store is linearizable in both of its ways to write, also while
@@ -75,21 +84,23 @@ func TestBolt(t *testing.T) {
 // earlier copy of what it sends again may have been applied.
 func TestDynamoDB(t *testing.T) {
 	for name, o := range map[string]dynamodedupe.Options{"statements": {}, "single items": {SingleItem: true}} {
-		for _, faults := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, faults %v", name, faults), func(t *testing.T) {
-				server := ddbtest.New(ddbtest.Options{NoOldItem: faults})
+		for _, faulty := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, faults %v", name, faulty), func(t *testing.T) {
+				server := ddbtest.New(ddbtest.Options{NoOldItem: faulty})
 				l := load
-				if faults {
-					l.Losses = new(linear.Losses)
-					server.Fault(faulty(l.Losses))
+				var faults *faults
+				if faulty {
+					faults = newFaults()
+					l.Losses = &faults.losses
+					server.Fault(faults.draw)
 				}
 				client := server.Client(func(o *dynamodb.Options) { o.Retryer = impatient() })
 				if err := dynamodedupe.CreateTable(t.Context(), client, "dedupe"); err != nil {
 					t.Fatal(err)
 				}
-				linearizable(t, workers{
+				linearizable(t, "DynamoDB, "+name, workers{
 					dynamodedupe.New(client, "dedupe", o), dynamodedupe.New(client, "dedupe", o),
-				}, *rounds, l)
+				}, *rounds, l, faults)
 			})
 		}
 	}
@@ -118,7 +129,9 @@ func TestDynamoDBEndpoint(t *testing.T) {
 	})
 	l := load
 	l.Patience = 20 * time.Millisecond
-	linearizable(t, workers{dynamodedupe.New(client, table), dynamodedupe.New(client, table)}, *rounds, l)
+	linearizable(t, "DynamoDB of ministack, over TCP", workers{
+		dynamodedupe.New(client, table), dynamodedupe.New(client, table),
+	}, *rounds, l, nil)
 }
 
 // workers are stores on one table, called in turns: each remembers rows of its
@@ -146,30 +159,52 @@ func (retryForever) GetToken(context.Context, uint) (func() error, error) {
 
 func (retryForever) AddTokens(uint) error { return nil }
 
-// faulty fails one request in ten on its way to the server or back.
-func faulty(lost *linear.Losses) ddbtest.FaultFunc {
-	var mu sync.Mutex
-	r := mathrand.New(mathrand.NewPCG(mathrand.Uint64(), 1))
-	return func(req ddbtest.Request) (a ddbtest.Action) {
-		mu.Lock()
-		defer mu.Unlock()
-		if req.Attempt > 1 || len(req.Keys) == 0 || r.IntN(10) > 0 {
-			return a
-		}
-		switch i := r.IntN(len(req.Keys)); r.IntN(4) {
-		case 0:
-			a.DropRequest = true
-		case 1:
-			a.DropResponse = true
-			for _, key := range req.Keys {
-				lost.Note(dedupe.Key(key))
-			}
-		case 2:
-			a.Delay, a.DelayResponse = time.Millisecond, time.Millisecond
-		default:
-			a.FailStatements = map[int]*ddbtest.Error{i: {Code: "ThrottlingError"}}
-			a.Unprocessed = map[int]bool{i: true}
-		}
+// faults fail one request in ten on its way to the server or back.
+type faults struct {
+	losses linear.Losses
+
+	mu   sync.Mutex
+	dice *mathrand.Rand
+	made map[string]int
+}
+
+func newFaults() *faults {
+	return &faults{dice: mathrand.New(mathrand.NewPCG(mathrand.Uint64(), 1)), made: map[string]int{}}
+}
+
+// counts returns how many there were of each kind.
+func (f *faults) counts() map[string]int {
+	if f == nil {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.made)
+}
+
+func (f *faults) draw(req ddbtest.Request) (a ddbtest.Action) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if req.Attempt > 1 || len(req.Keys) == 0 || f.dice.IntN(10) > 0 {
 		return a
 	}
+	switch i := f.dice.IntN(len(req.Keys)); f.dice.IntN(4) {
+	case 0:
+		f.made["requests lost"]++
+		a.DropRequest = true
+	case 1:
+		f.made["responses lost"]++
+		a.DropResponse = true
+		for _, key := range req.Keys {
+			f.losses.Note(dedupe.Key(key))
+		}
+	case 2:
+		f.made["late"]++
+		a.Delay, a.DelayResponse = time.Millisecond, time.Millisecond
+	default:
+		f.made["statements throttled"]++
+		a.FailStatements = map[int]*ddbtest.Error{i: {Code: "ThrottlingError"}}
+		a.Unprocessed = map[int]bool{i: true}
+	}
+	return a
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/onlyonce-go/onlyonce/proof/figures"
 	"github.com/onlyonce-go/onlyonce/proof/model"
 )
 
@@ -32,6 +33,13 @@ func TestProperties(t *testing.T) {
 			began := time.Now()
 			r := model.Search(c)
 			t.Logf("%d workers, %d faults: %v, %.1f s", c.Workers, c.Faults, r, time.Since(began).Seconds())
+			f := figures.Search{
+				Model: name, Workers: c.Workers, Faults: c.Faults, States: r.States, Transitions: r.Transitions, Depth: r.Depth,
+			}
+			if r.Violation != nil {
+				f.Violation = r.Violation.Property
+			}
+			figures.Attr(t, f)
 			if r.Cut > 0 {
 				t.Errorf("%d steps had no room", r.Cut)
 			}

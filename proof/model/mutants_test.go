@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/onlyonce-go/onlyonce/dedupe"
+	"github.com/onlyonce-go/onlyonce/proof/figures"
 	"github.com/onlyonce-go/onlyonce/proof/model"
 )
 
@@ -260,7 +261,7 @@ func TestStepMutants(t *testing.T) {
 			t.Parallel()
 			c := configs[m.in]
 			c.Step = m.step
-			mustBreak(t, c, m.breaks)
+			mustBreak(t, c, m.name, m.breaks)
 		})
 	}
 	for _, m := range guardMutants {
@@ -280,13 +281,13 @@ func TestGuardMutants(t *testing.T) {
 			t.Parallel()
 			c := configs["at least once"]
 			c.Defects = m.Defects
-			mustBreak(t, c, m.breaks)
+			mustBreak(t, c, m.name, m.breaks)
 		})
 	}
 }
 
 // mustBreak searches for a violation of the property whose name begins so.
-func mustBreak(t *testing.T, c model.Config, begins string) {
+func mustBreak(t *testing.T, c model.Config, mistake, begins string) {
 	t.Helper()
 	for _, p := range model.Properties() {
 		if strings.HasPrefix(p.Name, begins) {
@@ -302,10 +303,12 @@ func mustBreak(t *testing.T, c model.Config, begins string) {
 		r := model.Search(c)
 		if r.Violation != nil {
 			t.Logf("%d faults: %v\n%v", c.Faults, r, r.Violation)
+			figures.Attr(t, figures.Mistake{Mistake: mistake, Found: true})
 			return
 		}
 		tried = append(tried, fmt.Sprintf("%d faults: %v", c.Faults, r))
 	}
+	figures.Attr(t, figures.Mistake{Mistake: mistake})
 	t.Errorf("no way to break %q was found:\n%s", c.Only, strings.Join(tried, "\n"))
 }
 

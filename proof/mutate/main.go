@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/onlyonce-go/onlyonce/proof/figures"
 )
 
 func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) }
@@ -27,6 +29,7 @@ const (
 type settings struct {
 	root  string
 	out   string
+	json  string
 	only  string
 	n     int
 	limit time.Duration
@@ -38,6 +41,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	fs.SetOutput(stderr)
 	fs.StringVar(&s.root, "root", "..", "the root of the repository")
 	fs.StringVar(&s.out, "o", "", "also write the table to this file; it need not exist")
+	fs.StringVar(&s.json, "json", "", "write the figures to this file")
 	fs.StringVar(&s.only, "only", "", "take only the defects whose name contains this")
 	fs.IntVar(&s.n, "n", 0, "take only so many, the cheapest of each area first; 0 takes all")
 	fs.DurationVar(&s.limit, "limit", 2*time.Minute, "the longest that one check may take")
@@ -120,6 +124,9 @@ func mutate(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		if err := os.WriteFile(s.out, []byte(table), 0o600); err != nil {
 			return err
 		}
+	}
+	if s.json != "" {
+		failures = append(failures, figures.Write(s.json, counted(results)))
 	}
 	return errors.Join(failures...)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/onlyonce-go/onlyonce/proof/figures"
 )
 
 // Every defect is in the code once, changes it, has a name of its own and a
@@ -70,5 +72,22 @@ func TestTry(t *testing.T) {
 	d.checks = []check{of("dedupe", "^TestThereIsNone$")}
 	if _, err := b.try(t.Context(), &d); err == nil {
 		t.Error("a check without tests proves nothing, and is no error")
+	}
+}
+
+// The figures name the package and the test that caught a defect, and no test
+// where it survived.
+func TestCounted(t *testing.T) {
+	got := counted([]result{
+		{defect: &defect{area: "guard", name: "a", file: "f.go", breaks: "b"}, by: "TestA", check: of("dedupe"), took: 1500 * time.Millisecond},
+		{defect: &defect{name: "c"}, by: "TestC", check: check{dir: "proof", pkg: "./linear"}},
+		{defect: &defect{name: "d"}},
+	})
+	want := []figures.Mutation{
+		{Area: "guard", Name: "a", File: "f.go", Breaks: "b", Package: "dedupe", Test: "TestA", Seconds: 1.5},
+		{Name: "c", Package: "proof/linear", Test: "TestC"}, {Name: "d"},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

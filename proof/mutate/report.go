@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/onlyonce-go/onlyonce/proof/figures"
 )
 
 // report returns the results as a table in Markdown.
@@ -26,4 +28,19 @@ func report(results []result, took time.Duration) string {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %.1f |\n", r.defect.file, r.defect.name, r.defect.breaks, by, r.took.Seconds())
 	}
 	return b.String()
+}
+
+// counted returns the results as figures.
+func counted(results []result) []figures.Mutation {
+	all := make([]figures.Mutation, len(results))
+	for i, r := range results {
+		all[i] = figures.Mutation{
+			Area: r.defect.area, File: r.defect.file, Name: r.defect.name, Breaks: r.defect.breaks,
+			Package: strings.TrimPrefix(r.check.pkg, "./"), Test: r.by, Seconds: r.took.Seconds(),
+		}
+		if r.check.dir != "." && r.by != "" {
+			all[i].Package = r.check.dir + "/" + all[i].Package
+		}
+	}
+	return all
 }

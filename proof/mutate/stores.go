@@ -43,6 +43,7 @@ func memoryDefects() []defect {
 
 func boltDefects() []defect {
 	rows := []check{of("dedupe/boltdedupe", "Row"), of("dedupe/boltdedupe")}
+	damage := []check{of("dedupe/boltdedupe", "Tree", "Page", "Garbage", "Lies"), of("dedupe/boltdedupe")}
 	bolt := []check{of("dedupe/boltdedupe", "Sync", "Sweep", "Conformance", "Reopen", "Unreadable", "DamagedUnderUse"), of("dedupe/boltdedupe")}
 	return []defect{
 		{
@@ -75,8 +76,29 @@ func boltDefects() []defect {
 			breaks: "a power failure takes back what was recorded", checks: bolt,
 		},
 		{
-			name: "truncated file", file: "dedupe/boltdedupe/open.go", old: "		if info.Size() < tx.Size() {", new: "		if info.Size() < 0 {",
+			name: "truncated file", file: "dedupe/boltdedupe/check.go", old: "last.pages > there {", new: "last.pages > there+1000 {",
 			breaks: "a file that lost its end is used", checks: []check{of("dedupe/boltdedupe", "Truncated")},
+		},
+		{
+			name: "pages used twice", file: "dedupe/boltdedupe/tree.go", old: "		if t.used[first+i] {", new: "		if first+i == 0 && t.used[0] {",
+			breaks: "a damaged file leads the process in a circle, or rows are written over", checks: damage,
+		},
+		{
+			name: "keys in no order", file: "dedupe/boltdedupe/tree.go", old: "		if w.last != nil && bytes.Compare(w.last, key) >= 0 {", new: "		if w.last != nil && false {",
+			breaks: "a damaged file hides finished work", checks: damage,
+		},
+		{
+			name: "keys unlike those above", file: "dedupe/boltdedupe/tree.go", old: "		if i == 0 && above != nil && !bytes.Equal(key, above) {\n			return damagef(\"key %q stands above as %q\", key, above)\n		}\n		if w.last",
+			new:    "		if w.last",
+			breaks: "a damaged file loses finished work when it is written", checks: damage,
+		},
+		{
+			name: "rows that are missing", file: "dedupe/boltdedupe/check.go", old: "	case rows != want:", new: "	case rows.rows > want.rows:",
+			breaks: "a damaged file forgets finished work", checks: damage,
+		},
+		{
+			name: "rows from before", file: "dedupe/boltdedupe/check.go", old: "	case written != h.transaction:", new: "	case written > h.transaction:",
+			breaks: "a disk that lies about a sync brings back old rows", checks: damage,
 		},
 		{
 			name: "failed store goes on", file: "dedupe/boltdedupe/store.go", old: "		s.failed = err\n	}\n	return s.failed", new: "	}\n	return err",

@@ -13,8 +13,9 @@
 // The tests draw plans with pgregory.net/rapid, which shrinks those that fail.
 // A plan fixes what happens, and requests are let through one at a time in an
 // order that its seed draws; what is left to chance are the jitter of backoffs
-// and the order of goroutines within one instant. A failing plan is printed as
-// JSON: put into testdata/plans it is played by every test from then on. With
-// SIM_TRACE=1 in the environment each play tells what its processes observed
-// and what the queue did.
+// and the order of goroutines within one instant. A finding comes with the story
+// of its key: its messages in the queues, what processes said of it, the faults
+// that these met. A failing plan is printed as JSON: put into testdata/plans it
+// is played by every test from then on. With SIM_TRACE=1 in the environment each
+// play tells what its processes observed and what the queue did.
 package sim

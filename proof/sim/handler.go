@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/onlyonce-go/onlyonce/batch"
 	"github.com/onlyonce-go/onlyonce/consumer"
 	"github.com/onlyonce-go/onlyonce/dedupe"
 )
@@ -37,7 +38,11 @@ func (w *world) handler(p *process) consumer.Handler {
 		if nth < k.Slow {
 			takes = ms(k.Takes)
 		}
-		if err := p.busy(ctx, takes, k.Ignores); err != nil {
+		err := p.busy(ctx, takes, k.Ignores)
+		if errors.Is(context.Cause(ctx), batch.ErrDeadline) {
+			w.ledger.trouble(PassedDeadlines)
+		}
+		if err != nil {
 			return err
 		}
 		if k.Never {

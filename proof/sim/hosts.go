@@ -97,11 +97,12 @@ func (w *world) invocationFault(int, []types.Message) (f lambdatest.Fault) {
 		if i.Nth != nth {
 			continue
 		}
+		kind := InvokedTwice
 		switch i.Kind {
 		case "throttle":
-			f.Throttle = true
+			f.Throttle, kind = true, Throttled
 		case "drop response":
-			f.DropResponse = true
+			f.DropResponse, kind = true, LostInvocation
 		case "twin":
 			f.Twin = true
 		case "again":
@@ -109,6 +110,7 @@ func (w *world) invocationFault(int, []types.Message) (f lambdatest.Fault) {
 		case "duplicates":
 			f.DuplicateRecords = true
 		}
+		w.ledger.trouble(kind)
 	}
 	return f
 }
@@ -150,9 +152,9 @@ func (f *fleet) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		f.give(s)
 		return a.response, a.err
 	case <-ctx.Done(): // Lambda ends the sandbox
+		s.end(PassedDeadlines)
 	case <-s.life.Done():
 	}
-	s.kill()
 	return nil, errDead
 }
 

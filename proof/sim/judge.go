@@ -41,13 +41,15 @@ func (w *world) row(key int) (r rowState) {
 	return r
 }
 
-// judge holds what happened against the promise.
-func (w *world) judge() Result {
+// judge holds what happened against the promise; broken is what was seen on
+// the way.
+func (w *world) judge(broken []string) Result {
 	l := w.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	j := &judge{w: w, l: l, byKey: make([][]*run, len(w.plan.Keys)), rows: make([]rowState, len(w.plan.Keys)), letters: maps.Clone(w.given)}
-	j.broken = slices.Clone(l.odd)
+	w.moves()
+	j := &judge{w: w, l: l, byKey: make([][]*run, len(w.plan.Keys)), rows: make([]rowState, len(w.plan.Keys)), letters: maps.Clone(w.given), tell: map[int]bool{}}
+	j.broken = slices.Concat(broken, l.odd)
 	for _, r := range l.runs {
 		j.byKey[r.key] = append(j.byKey[r.key], r)
 	}
@@ -67,9 +69,24 @@ func (w *world) judge() Result {
 	if w.plan.Ordered {
 		j.order()
 	}
+	j.stories(len(broken) > 0)
 	l.stats.Plays = 1
 	l.stats.Requests = len(w.ddb.Requests()) + len(w.sqs.History())
+	l.stats.Kills = l.stats.Faults[Killed]
+	l.stats.Faults[DeliveredTwice] = surplus(w.sqs.History(), w.queue, time.Duration(w.plan.Visibility)*time.Second)
 	return Result{Broken: j.broken, Stats: l.stats}
+}
+
+// moves follows messages to the ids that they got from a redrive.
+func (w *world) moves() {
+	for _, e := range w.sqs.History() {
+		if e.Op != sqstest.OpMove {
+			continue
+		}
+		if m, ok := w.sent[e.MessageIDs[0]]; ok {
+			w.sent[e.MessageIDs[1]] = m
+		}
+	}
 }
 
 // judge is the judge of one play.
@@ -80,12 +97,31 @@ type judge struct {
 	rows    []rowState
 	letters map[int]bool // keys with a message in the dead-letter queue
 	broken  []string
+	tell    map[int]bool // keys of which something is broken
 }
 
 func (j *judge) breaks(key int, format string, args ...any) {
 	j.broken = append(j.broken, keyName(key)+": "+fmt.Sprintf(format, args...))
-	for _, r := range j.byKey[key] {
-		j.broken = append(j.broken, "    "+r.String())
+	j.tell[key] = true
+}
+
+// stories adds the stories of the keys of which something is broken; when the
+// play itself went wrong, those of all that is left in a queue, and of what ran
+// last.
+func (j *judge) stories(wrong bool) {
+	if wrong {
+		for _, name := range []string{j.w.queue, j.w.dead} {
+			for _, m := range j.w.sqs.Messages(name) {
+				key, _ := parseBody(m.Body)
+				j.tell[key] = true
+			}
+		}
+		if n := len(j.l.runs); n > 0 {
+			j.tell[j.l.runs[n-1].key] = true
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(j.tell)) {
+		j.broken = append(j.broken, j.story(key)...)
 	}
 }
 
@@ -236,19 +272,14 @@ func (j *judge) acknowledged() {
 	for _, h := range j.w.plan.Hosts {
 		skew = max(skew, int64(h.Offset), int64(-h.Offset))
 	}
-	id := j.w.sent
 	told := map[int]bool{}
 	for _, e := range j.w.sqs.History() {
 		switch e.Op {
-		case sqstest.OpMove:
-			if m, ok := id[e.MessageIDs[0]]; ok {
-				id[e.MessageIDs[1]] = m
-			}
 		case "ReceiveMessage":
 			j.l.stats.Deliveries += len(e.MessageIDs)
 		case "DeleteMessage", "DeleteMessageBatch":
 			for _, one := range e.MessageIDs {
-				m, ok := id[one]
+				m, ok := j.w.sent[one]
 				if !ok || e.Queue != j.w.queue || m >= len(j.w.plan.Messages) || j.w.laid[m] || told[m] {
 					continue
 				}

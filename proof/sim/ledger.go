@@ -18,6 +18,7 @@ type ledger struct {
 	runs  []*run
 	done  []recorded
 	hurt  map[*process][]hurt // requests to the store that met a fault
+	heard []heardEvent        // for the story of a key
 	odd   []string            // what must not happen, seen while it did
 	stats Stats
 }
@@ -47,34 +48,9 @@ type hurt struct {
 	slow bool
 }
 
-// Stats counts what happened.
-type Stats struct {
-	Plays, Requests, Faults, Kills, Runs, Effects, Completions, Messages, Deliveries int
-
-	Repeats    int // effects after the first of their key, each of them excused
-	Histories  int // keys whose history was linearized
-	Undecided  int // and those for which the time did not suffice
-	Operations int // of those histories
+func newLedger() *ledger {
+	return &ledger{began: time.Now(), hurt: map[*process][]hurt{}, stats: NewStats()}
 }
-
-// Add adds what happened in another play.
-func (s *Stats) Add(o Stats) {
-	s.Plays += o.Plays
-	s.Requests += o.Requests
-	s.Faults += o.Faults
-	s.Kills += o.Kills
-	s.Runs += o.Runs
-	s.Effects += o.Effects
-	s.Completions += o.Completions
-	s.Messages += o.Messages
-	s.Deliveries += o.Deliveries
-	s.Repeats += o.Repeats
-	s.Histories += o.Histories
-	s.Undecided += o.Undecided
-	s.Operations += o.Operations
-}
-
-func newLedger() *ledger { return &ledger{began: time.Now(), hurt: map[*process][]hurt{}} }
 
 func (l *ledger) since() time.Duration { return time.Since(l.began) }
 
@@ -124,14 +100,30 @@ func (l *ledger) end(r *run, failed bool) {
 }
 
 // fault notes that a request of p met a fault.
-func (l *ledger) fault(p *process, side Side, k FaultKind) {
+func (l *ledger) fault(p *process, side Side, f Fault, kind Trouble, op string) {
+	l.hear(p, nil, fmt.Sprintf("%s of its %s", f.told(kind), op))
+	l.trouble(kind)
+	if side != DynamoDB {
+		return
+	}
+	slow := f.Kind == Delay || f.Kind == DelayResponse || f.Kind == Late || f.Kind == Hold
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.stats.Faults++
-	if side == DynamoDB {
-		slow := k == Delay || k == DelayResponse || k == Late || k == Hold
-		l.hurt[p] = append(l.hurt[p], hurt{l.since(), slow})
-	}
+	l.hurt[p] = append(l.hurt[p], hurt{l.since(), slow})
+}
+
+// hear keeps what a process says, or a fault that it met.
+func (l *ledger) hear(p *process, e consumer.Event, met string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.heard = append(l.heard, heardEvent{l.since(), p, e, met})
+}
+
+// trouble counts what went wrong.
+func (l *ledger) trouble(t Trouble) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stats.Faults[t]++
 }
 
 // strange notes what must not happen.
@@ -144,8 +136,10 @@ func (l *ledger) strange(what string) {
 // Observe notes what a process says of itself.
 func (p *process) Observe(_ context.Context, e consumer.Event) {
 	l := p.w.ledger
+	l.hear(p, e, "")
 	if p.w.trace != nil {
-		p.w.trace(fmt.Sprintf("%v %s %s %s", l.since(), p.name, e.EventName(), told(e)))
+		_, text := about(e)
+		p.w.trace(fmt.Sprintf("%v %s %s", l.since(), p.name, text))
 	}
 	switch e := e.(type) {
 	case consumer.Completed:
@@ -159,37 +153,4 @@ func (p *process) Observe(_ context.Context, e consumer.Event) {
 		p.outlived[p.w.keyOf(e.Key)] = true
 		l.mu.Unlock()
 	}
-}
-
-// String says it in a sentence.
-func (s Stats) String() string {
-	return fmt.Sprintf("sim: %d schedules: %d messages, %d deliveries, %d runs, %d effects (%d repeated, each excused), "+
-		"%d requests, %d faults, %d kills; %d histories with %d operations linearized, %d undecided",
-		s.Plays, s.Messages, s.Deliveries, s.Runs, s.Effects, s.Repeats,
-		s.Requests, s.Faults, s.Kills, s.Histories, s.Operations, s.Undecided)
-}
-
-// told says what an event is about.
-func told(e consumer.Event) string {
-	switch e := e.(type) {
-	case consumer.Claimed:
-		return fmt.Sprintf("%s fence %d took over %v", e.Record.Body, e.Fence, e.TookOver)
-	case consumer.Failed:
-		return fmt.Sprintf("%s %v", e.Record.Body, e.Err)
-	case consumer.Completed:
-		return fmt.Sprintf("%s fence %d", e.Record.Body, e.Fence)
-	case consumer.Duplicate:
-		return string(e.Record.Body)
-	case consumer.InProgress:
-		return fmt.Sprintf("%s until %v", e.Record.Body, e.Until)
-	case consumer.Abandoned:
-		return string(e.Record.Body)
-	case consumer.Returned:
-		return fmt.Sprintf("%s after %v: %v", e.Record.Body, e.After, e.Err)
-	case consumer.VisibilityLost:
-		return fmt.Sprintf("%s %v", e.Record.Body, e.Err)
-	case consumer.Released:
-		return fmt.Sprintf("%s %v", e.Record.Body, e.Err)
-	}
-	return fmt.Sprintf("%+v", e)
 }

@@ -15,8 +15,9 @@ import (
 
 const (
 	longest = time.Hour // in which a queue must be empty once nothing goes wrong
-	// afterlife is what a process that has ended may still try: the requests of
-	// handlers that outlived their answer. No goroutine may be left after it.
+	// afterlife is how long a process may still try what it has begun when
+	// nothing goes wrong any more, or when it has ended: the requests of handlers
+	// that outlived their answer. No goroutine may be left after it.
 	afterlife = time.Minute
 
 	redrives = 8               // of what bad luck alone has dead-lettered
@@ -47,8 +48,7 @@ func Play(t *testing.T, p Plan) (out Result) {
 				w.trace(fmt.Sprintf("%v sqs %s %v %s lost %v", e.Time.Sub(w.ledger.began), e.Op, w.names(e.MessageIDs), e.Code, e.Lost))
 			}
 		}
-		out = w.judge()
-		out.Broken = append(broken, out.Broken...)
+		out = w.judge(broken)
 		history = w.history
 	})
 	if history != nil {
@@ -149,14 +149,16 @@ func (w *world) drain() bool {
 }
 
 // redrive brings dead letters back that were only unlucky, as a person would:
-// after leases have ended, and again.
+// when leases have ended and nothing is on its way to the store, and again. The
+// release of a run that never started, which its worker still tries, makes a
+// parked key free: one who looks before that gives up what is not hopeless.
 func (w *world) redrive() (broken []string) {
 	for range redrives {
+		pass(afterlife)
 		unlucky, hopeless := w.letters()
 		if unlucky == 0 {
 			return nil
 		}
-		pass(ms(w.plan.Lease) + 5*time.Second)
 		if hopeless > 0 {
 			w.sort()
 		} else if _, err := w.client.StartMessageMoveTask(context.Background(), &sqs.StartMessageMoveTaskInput{

@@ -47,6 +47,9 @@ func (w *world) newProcess(host int) *process {
 	w.processes[host]++
 	number := w.processes[host]
 	w.mu.Unlock()
+	if w.plan.Hosts[host].Offset != 0 {
+		w.ledger.trouble(AnotherClock)
+	}
 	p.name = string(rune('a'+host)) + "/" + strconv.Itoa(number)
 	p.queue = w.sqs.Client(func(o *sqs.Options) { o.HTTPClient = &wire{p, SQS, w.sqs.HTTPClient()} })
 	ddb := w.ddb.Client(func(o *dynamodb.Options) { o.HTTPClient = &wire{p, DynamoDB, w.ddb.HTTPClient()} })
@@ -63,18 +66,19 @@ func (w *world) newProcess(host int) *process {
 }
 
 // kill ends the process. What it has on the way may still arrive.
-func (p *process) kill() { p.end(true) }
+func (p *process) kill() { p.end(Killed) }
 
 // exit ends a process that has ended by itself.
-func (p *process) exit() { p.end(false) }
+func (p *process) exit() { p.end("") }
 
-func (p *process) end(killed bool) {
+// end ends the process, by some trouble or without.
+func (p *process) end(by Trouble) {
 	p.once.Do(func() {
 		l := p.w.ledger
 		l.mu.Lock()
 		p.died.Store(int64(l.tick()))
-		if killed {
-			l.stats.Kills++
+		if by != "" {
+			l.stats.Faults[by]++
 		}
 		l.mu.Unlock()
 		p.die()

@@ -19,7 +19,12 @@ import (
 // otherwise by -rapid.checks.
 const usual = "20"
 
+// What happened is written to a file as one line of JSON when asked.
+var statsFile = flag.String("stats", "", "write what happened as a line of JSON to this `file`")
+
 func TestMain(m *testing.M) {
+	total.stats = sim.NewStats()
+	_ = flag.Set("rapid.nofailfile", "true") // a plan that fails is printed
 	flag.Parse()
 	said := false
 	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "rapid.checks" })
@@ -30,8 +35,23 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	total.mu.Lock()
 	fmt.Println(total.stats.String())
+	if err := write(*statsFile, total.stats); err != nil {
+		fmt.Println("sim:", err)
+		code = 1
+	}
 	total.mu.Unlock()
 	os.Exit(code)
+}
+
+func write(file string, s sim.Stats) error {
+	if file == "" {
+		return nil
+	}
+	line, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(line, '\n'), 0o644)
 }
 
 // total is what happened in all plays.

@@ -50,12 +50,13 @@ func (c *wire) Do(req *http.Request) (*http.Response, error) {
 	if c.p.isDead() {
 		return nil, errDead
 	}
-	f, ok := w.faultOf(c.side, op)
+	f := w.faultOf(c.side, op)
+	kind, bites := f.trouble(op, ms(w.plan.Lease))
 	if c.side == DynamoDB && time.Now().UnixMilli() < c.p.cutUntil.Load() {
-		f, ok = Fault{Kind: Drop}, true
+		f, kind, bites = Fault{Kind: Drop}, CutOff, true
 	}
-	if ok {
-		w.ledger.fault(c.p, c.side, f.Kind)
+	if bites {
+		w.ledger.fault(c.p, c.side, f, kind, op)
 	}
 	if f.Kind == Late {
 		return nil, c.late(req, ms(f.Ms))

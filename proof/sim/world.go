@@ -110,8 +110,8 @@ func historyOf(p Plan) *witness {
 }
 
 func (w *world) sqsFault(op string, req sqstest.Request) sqstest.Action {
-	f := w.hand.take()
-	if op == "SendMessage" && req.Queue == w.dead {
+	a := w.hand.take().sqsAction()
+	if op == "SendMessage" && req.Queue == w.dead && !a.DropRequest && a.Err == nil {
 		w.mu.Lock()
 		for _, e := range req.Entries {
 			_, message := parseBody(e.Body)
@@ -119,15 +119,15 @@ func (w *world) sqsFault(op string, req sqstest.Request) sqstest.Action {
 		}
 		w.mu.Unlock()
 	}
-	return f.sqsAction()
+	return a
 }
 
 // faultOf counts a request and returns what goes wrong with it, if anything.
-func (w *world) faultOf(side Side, op string) (Fault, bool) {
+func (w *world) faultOf(side Side, op string) Fault {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.calm {
-		return Fault{}, false
+		return Fault{}
 	}
 	any, one := countedOp{side, ""}, countedOp{side, op}
 	w.faulted[any]++
@@ -140,12 +140,12 @@ func (w *world) faultOf(side Side, op string) (Fault, bool) {
 		nth := w.faulted[countedOp{side, f.Op}] - 1
 		switch {
 		case f.For > 0 && now >= f.From && now < f.From+f.For:
-			return f, true
+			return f
 		case f.For == 0 && nth >= f.Nth && nth < f.Nth+f.Span:
-			return f, true
+			return f
 		}
 	}
-	return Fault{}, false
+	return Fault{}
 }
 
 // count counts that a host came to a point.

@@ -1,0 +1,181 @@
+package sim
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/onlyonce-go/onlyonce/sources/sqstest"
+)
+
+// Stats counts what happened. As JSON its names stay as they are: what collects
+// the figures of many runs reads them.
+type Stats struct {
+	Plays       int `json:"schedules"`
+	Messages    int `json:"messages"` // that were sent, those of redrives and replays too
+	Deliveries  int `json:"deliveries"`
+	Runs        int `json:"runs"` // of handlers
+	Effects     int `json:"effects"`
+	Repeats     int `json:"repeats"` // effects after the first of their key, each of them excused
+	Completions int `json:"completions"`
+	Requests    int `json:"requests"`
+	Kills       int `json:"kills"`
+	Histories   int `json:"histories"`  // keys whose history was linearized
+	Operations  int `json:"operations"` // of those histories
+	Undecided   int `json:"undecided"`  // plays with a history for which the time did not suffice
+
+	Faults map[Trouble]int `json:"faults"` // every kind is there
+}
+
+// Trouble is a kind of what went wrong, as the statistics tell it.
+type Trouble string
+
+// The kinds of trouble.
+const (
+	DroppedBefore   Trouble = "drop before"                // a request, or its connection
+	CutOff          Trouble = "cut off from the store"     // a request of a process that cannot reach it
+	DroppedAfter    Trouble = "drop after apply"           // an answer
+	Delayed         Trouble = "delay"                      // of a request or an answer, shorter than a lease
+	DelayedPast     Trouble = "delay past the lease"       // and longer
+	AppliedLate     Trouble = "applied after it was lost"  // a request whose client has given it up
+	Throttled       Trouble = "throttle"                   // a request, or an invocation
+	Failed          Trouble = "5xx"                        //
+	PartlyFailed    Trouble = "partial batch failure"      // entries, statements, keys
+	FalseChecksum   Trouble = "bad checksum"               //
+	Truncated       Trouble = "truncated answer"           //
+	Conflicts       Trouble = "transaction holds its item" // and refuses others
+	DeliveredTwice  Trouble = "duplicate delivery"         // while it was in flight, or after it was deleted
+	InvokedTwice    Trouble = "duplicate invocation"       // at once, again, or with doubled records
+	LostInvocation  Trouble = "lost invocation response"   //
+	AnotherClock    Trouble = "clock offset"               // of a process
+	Killed          Trouble = "kill"                       // of a process
+	PassedDeadlines Trouble = "deadline"                   // of an invocation, while a handler runs
+)
+
+func troubles() []Trouble {
+	return []Trouble{
+		DroppedBefore, CutOff, DroppedAfter, Delayed, DelayedPast, AppliedLate, Throttled, Failed, PartlyFailed, FalseChecksum,
+		Truncated, Conflicts, DeliveredTwice, InvokedTwice, LostInvocation, AnotherClock, Killed, PassedDeadlines,
+	}
+}
+
+// NewStats returns statistics of nothing.
+func NewStats() Stats {
+	s := Stats{Faults: map[Trouble]int{}}
+	for _, t := range troubles() {
+		s.Faults[t] = 0
+	}
+	return s
+}
+
+// Add adds what happened in another play. Both were made by [NewStats].
+func (s *Stats) Add(o Stats) {
+	s.Plays += o.Plays
+	s.Messages += o.Messages
+	s.Deliveries += o.Deliveries
+	s.Runs += o.Runs
+	s.Effects += o.Effects
+	s.Repeats += o.Repeats
+	s.Completions += o.Completions
+	s.Requests += o.Requests
+	s.Kills += o.Kills
+	s.Histories += o.Histories
+	s.Operations += o.Operations
+	s.Undecided += o.Undecided
+	for t, n := range o.Faults {
+		s.Faults[t] += n
+	}
+}
+
+// String says it in a sentence.
+func (s Stats) String() string {
+	faults := 0
+	for n := range maps.Values(s.Faults) {
+		faults += n
+	}
+	return fmt.Sprintf("sim: %d schedules: %d messages, %d deliveries, %d runs, %d effects (%d repeated, each excused), "+
+		"%d requests, %d faults, %d of them kills; %d histories with %d operations linearized, %d undecided",
+		s.Plays, s.Messages, s.Deliveries, s.Runs, s.Effects, s.Repeats,
+		s.Requests, faults, s.Kills, s.Histories, s.Operations, s.Undecided)
+}
+
+// trouble returns what a fault means to a request, and false when it does not
+// concern this one: an entry of a batch does not fail where there is no batch.
+func (f Fault) trouble(op string, lease time.Duration) (Trouble, bool) {
+	batch := func(ops ...string) (Trouble, bool) { return PartlyFailed, slices.Contains(ops, op) }
+	switch f.Kind {
+	case Drop:
+		return DroppedBefore, true
+	case DropAfter:
+		return DroppedAfter, true
+	case Delay, DelayResponse:
+		if ms(f.Ms) >= lease {
+			return DelayedPast, true
+		}
+		return Delayed, true
+	case Late:
+		return AppliedLate, true
+	case Throttle:
+		return Throttled, true
+	case ServerError:
+		return Failed, true
+	case Entries:
+		return batch("SendMessageBatch", "DeleteMessageBatch", "ChangeMessageVisibilityBatch")
+	case Statements:
+		return batch("BatchExecuteStatement", "TransactWriteItems")
+	case Unprocessed:
+		return batch("BatchGetItem")
+	case BadMD5:
+		return FalseChecksum, op == "ReceiveMessage" || op == "SendMessage" || op == "SendMessageBatch"
+	case Truncate:
+		return Truncated, true
+	case Hold:
+		return Conflicts, op == "TransactWriteItems"
+	}
+	return "", false
+}
+
+// told names the trouble that a fault is, with its time where it has one.
+func (f Fault) told(kind Trouble) string {
+	switch kind {
+	case Delayed, DelayedPast, AppliedLate, Conflicts:
+		return fmt.Sprintf("%s (%v)", kind, ms(f.Ms))
+	default:
+		return string(kind)
+	}
+}
+
+// surplus counts the deliveries of a queue that nobody waited for: of messages
+// that were deleted, and of those that were in flight for certain, because
+// their visibility timeout had not passed and was not changed.
+func surplus(history []sqstest.Event, queue string, visibility time.Duration) (n int) {
+	type state struct {
+		deleted bool
+		until   time.Time
+	}
+	known := map[string]state{}
+	for _, e := range history {
+		if e.Queue != queue {
+			continue
+		}
+		for _, id := range e.MessageIDs {
+			was := known[id]
+			switch e.Op {
+			case "ReceiveMessage":
+				if was.deleted || e.Time.Before(was.until) {
+					n++
+				}
+				was.until = e.Time.Add(visibility)
+			case "DeleteMessage", "DeleteMessageBatch":
+				was.deleted = true
+			case "ChangeMessageVisibility", "ChangeMessageVisibilityBatch":
+				was.until = time.Time{}
+			default:
+				continue
+			}
+			known[id] = was
+		}
+	}
+	return n
+}
