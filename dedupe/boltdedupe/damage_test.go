@@ -147,7 +147,7 @@ func TestGarbageInPages(t *testing.T) {
 
 // completedFile returns a store's file with the keys that are completed in it,
 // and how many of its bytes are in use.
-func completedFile(t *testing.T) (whole []byte, used int, keys []dedupe.Key) {
+func completedFile(t testing.TB) (whole []byte, used int, keys []dedupe.Key) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "whole.db")
 	s, err := boltdedupe.Open(path, boltdedupe.Options{})

@@ -162,7 +162,7 @@ func TestReopen(t *testing.T) {
 }
 
 // rewrite changes the file at path with bbolt itself.
-func rewrite(t *testing.T, path string, edit func(tx *bbolt.Tx) error) {
+func rewrite(t testing.TB, path string, edit func(tx *bbolt.Tx) error) {
 	t.Helper()
 	db, err := bbolt.Open(path, 0o600, nil)
 	if err != nil {

@@ -260,7 +260,7 @@ func TestSweep(t *testing.T) {
 	})
 }
 
-func content(t *testing.T, path string) []byte {
+func content(t testing.TB, path string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {

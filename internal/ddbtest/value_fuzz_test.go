@@ -131,7 +131,7 @@ func FuzzNumber(f *testing.F) {
 func FuzzConditions(f *testing.F) {
 	for _, c := range []string{
 		"a = :v", "NOT a <> :v AND (b.c[1] > :v OR attribute_exists(a))", "a BETWEEN :v AND :v", "size(b.c) <= :v", "contains(b.c, :v)", "a IN (:v, s)",
-		"begins_with(s, :t) OR attribute_type(s, :t)", "attribute_not_exists(b.c[2]) AND s < :t", ":v = a", "a = a AND :t > s",
+		"begins_with(s, :t) OR attribute_type(s, :t)", "attribute_not_exists(b.c[2]) AND s < :t", ":v = a", "a = a AND :t > s", "a <= :v AND a >= :v AND NOT a < :v", "s >= :t AND a IN (:v)",
 	} {
 		f.Add(c)
 	}
