@@ -33,7 +33,8 @@ type BatchHandler struct {
 //
 // A record has the messageId as its ID and MessageID, the queue's ARN as its
 // Source, and the message as its Raw, an [events.SQSMessage]. It is Ordered
-// when the queue's name ends in ".fifo".
+// when the queue's name ends in ".fifo". The ID of a dead letter that a poller
+// (package sqssource) sent is the messageId of the message that it was.
 //
 // [events.SQSMessage]: https://pkg.go.dev/github.com/aws/aws-lambda-go/events#SQSMessage
 func SQS(guard *dedupe.Guard, h consumer.Handler, opts ...Options) *BatchHandler {

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/onlyonce-go/onlyonce/consumer"
+	"github.com/onlyonce-go/onlyonce/internal/deadletter"
 	"github.com/onlyonce-go/onlyonce/sources"
 )
 
@@ -192,7 +193,7 @@ func (r *reader) finish(e *element) message {
 	}
 	e.need("body", seenBody)
 	m, rec := &e.message, &e.rec
-	rec.ID, rec.MessageID, rec.Source = e.id, e.id, e.raw.EventSourceARN
+	rec.ID, rec.MessageID, rec.Source = deadletter.ID(rec.Attributes, e.id), e.id, e.raw.EventSourceARN
 	rec.Ordered = strings.HasSuffix(rec.Source, ".fifo")
 	if rec.Ordered {
 		r.ordered = true

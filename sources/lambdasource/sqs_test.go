@@ -214,3 +214,32 @@ func TestLambdaStart(t *testing.T) {
 		}
 	}
 }
+
+// Copies of a dead letter that a poller sent are the message that it was: one
+// run, under the key that it had, and each is reported by its own messageId.
+func TestDeadLetterIsTheMessageItWas(t *testing.T) {
+	letter := func(id string) events.SQSMessage {
+		m, was := message(standardARN, id, "", "order 1"), "msg-1"
+		m.MessageAttributes = map[string]events.SQSMessageAttribute{"onlyonce.message-id": {DataType: "String", StringValue: &was}}
+		return m
+	}
+	refuse, keys := true, []string(nil)
+	h := lambdasource.SQS(newGuard(dedupe.Options{}), consumer.HandlerFunc(func(ctx context.Context, rec *consumer.Record) error {
+		claim, _ := dedupe.FromContext(ctx)
+		keys = append(keys, claim.Key)
+		if rec.ID != "msg-1" {
+			t.Errorf("ID %q of message %q, want msg-1", rec.ID, rec.MessageID)
+		}
+		if refuse {
+			return errRefused
+		}
+		return nil
+	}), lambdasource.Options{ReportAllFailed: true})
+	want(t, "the message", failed(t, h, payloadOf(t, message(standardARN, "msg-1", "", "order 1"))), "msg-1")
+	want(t, "its letter", failed(t, h, payloadOf(t, letter("msg-2"))), "msg-2")
+	refuse = false
+	want(t, "copies", failed(t, h, payloadOf(t, letter("msg-2"), letter("msg-3"))))
+	if len(keys) != 3 || keys[1] != keys[0] || keys[2] != keys[0] {
+		t.Errorf("ran under keys %q, want three times the same", keys)
+	}
+}

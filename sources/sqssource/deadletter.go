@@ -14,13 +14,8 @@ import (
 
 	"github.com/onlyonce-go/onlyonce/consumer"
 	"github.com/onlyonce-go/onlyonce/dedupe"
+	"github.com/onlyonce-go/onlyonce/internal/deadletter"
 	"github.com/onlyonce-go/onlyonce/internal/pause"
-)
-
-// Message attributes of a dead letter that a poller sent.
-const (
-	attrMessageID = "onlyonce.message-id" // the messageId of the message that it was
-	attrReason    = "onlyonce.reason"     // why it is here
 )
 
 const (
@@ -88,11 +83,8 @@ func (r *run) sendDeadLetter(m *message, why error) error {
 			in.MessageAttributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: &value}
 		}
 	}
-	set(attrMessageID, m.rec.Attributes[attrMessageID])
-	if m.rec.Attributes[attrMessageID] == "" {
-		set(attrMessageID, m.id)
-	}
-	set(attrReason, reason(why))
+	set(deadletter.MessageID, deadletter.ID(m.rec.Attributes, m.id))
+	set(deadletter.Reason, reason(why))
 	if trace := m.raw.Attributes[string(types.MessageSystemAttributeNameAWSTraceHeader)]; trace != "" {
 		in.MessageSystemAttributes = map[string]types.MessageSystemAttributeValue{
 			string(types.MessageSystemAttributeNameForSendsAWSTraceHeader): {DataType: aws.String("String"), StringValue: &trace},
@@ -107,7 +99,7 @@ func (r *run) sendDeadLetter(m *message, why error) error {
 			in.MessageGroupId = &m.id
 		}
 	}
-	if _, told := in.MessageAttributes[attrMessageID]; !told && in.MessageDeduplicationId == nil {
+	if _, told := in.MessageAttributes[deadletter.MessageID]; !told && in.MessageDeduplicationId == nil {
 		return errNoRoom
 	}
 	_, err := r.p.client.SendMessage(ctx, in)

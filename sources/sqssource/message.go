@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/onlyonce-go/onlyonce/consumer"
+	"github.com/onlyonce-go/onlyonce/internal/deadletter"
 )
 
 // message is a message that is in this process. Its fields are guarded by
@@ -67,7 +68,7 @@ func (m *message) attr(name types.MessageSystemAttributeName) string {
 // record returns a new record of the message, as SQS delivered it.
 func (m *message) record(queue string, ordered bool) *consumer.Record {
 	rec := &consumer.Record{
-		ID: m.id, MessageID: m.id, Source: queue, Ordered: ordered, Attempt: m.attempt,
+		MessageID: m.id, Source: queue, Ordered: ordered, Attempt: m.attempt,
 		Group: m.attr(types.MessageSystemAttributeNameMessageGroupId), Body: []byte(aws.ToString(m.raw.Body)), Raw: *m.raw,
 	}
 	if ms, err := strconv.ParseInt(m.attr(types.MessageSystemAttributeNameSentTimestamp), 10, 64); err == nil {
@@ -82,9 +83,7 @@ func (m *message) record(queue string, ordered bool) *consumer.Record {
 		}
 		rec.Attributes[name] = *v.StringValue
 	}
-	if id := rec.Attributes[attrMessageID]; id != "" {
-		rec.ID = id
-	}
+	rec.ID = deadletter.ID(rec.Attributes, m.id)
 	return rec
 }
 
