@@ -173,7 +173,8 @@ type DeadLettered struct {
 }
 
 // QueueFailed is told when a request to a queue failed that is made again
-// after a while.
+// after a while, or brought a message that cannot be used: one without an id or
+// a receipt handle, which is left to its queue.
 type QueueFailed struct {
 	Queue string
 	Op    string // the operation

@@ -60,13 +60,13 @@ func FuzzSettings(f *testing.F) {
 		if name == "" || strings.ContainsAny(name, "=") || text == "" || strings.HasPrefix(name, "-") {
 			return
 		}
-		if known := newFlagSet(c.name); true {
-			if c.flags(known, new(settings)); known.Lookup(name) == nil {
-				if ok {
-					t.Fatalf("%s took the flag %q", c.name, name)
-				}
-				return
+		known := newFlagSet(c.name)
+		c.flags(known, new(settings))
+		if known.Lookup(name) == nil {
+			if ok {
+				t.Fatalf("%s took the flag %q", c.name, name)
 			}
+			return
 		}
 		other, also := parse(map[string]string{variable(name): text})
 		if ok != also || ok && !reflect.DeepEqual(plain(s), plain(other)) {

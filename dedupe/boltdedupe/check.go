@@ -7,16 +7,20 @@ import (
 	"io"
 )
 
-// checkFile reads a whole file of this size that nobody writes to. It returns
-// its last transaction, and an error when the file is not ours or not whole.
-// One that has nothing in it is.
-func checkFile(file io.ReaderAt, size int64) (transaction uint64, err error) {
+// newTransaction is the last one of a file that bbolt has made and nobody has
+// written to.
+const newTransaction = 1
+
+// checkFile reads a whole file of this size that nobody writes to, and returns
+// an error when it is not ours or not whole. A file that has nothing in it yet
+// is whole.
+func checkFile(file io.ReaderAt, size int64) error {
 	h, err := readHead(file, size)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if err := warmUp(file, size); err != nil {
-		return 0, err
+		return err
 	}
 	var rows total
 	meta := map[string][]byte{}
@@ -24,21 +28,21 @@ func checkFile(file io.ReaderAt, size int64) (transaction uint64, err error) {
 		metaBucket: func(key, value []byte) { meta[string(key)] = bytes.Clone(value) },
 		rowBucket:  rows.add,
 	})
-	if err != nil || buckets == 0 {
-		return h.transaction, err
+	if err != nil || buckets == 0 && h.transaction <= newTransaction {
+		return err
 	}
 	if got := meta[formatKey]; string(got) != format {
-		return 0, foreignError(fmt.Sprintf("it has format %q, this program reads %q", got, format))
+		return foreignError(fmt.Sprintf("it has format %q, this program reads %q", got, format))
 	}
 	switch want, written, ok := parseTotal(meta[totalKey]); {
 	case !ok || buckets != 2:
-		return 0, damagef("it has no rows, or no total of them")
+		return damagef("it has no rows, or no total of them")
 	case written != h.transaction:
-		return 0, damagef("its rows are of transaction %d, its last one is %d", written, h.transaction)
+		return damagef("its rows are of transaction %d, its last one is %d", written, h.transaction)
 	case rows != want:
-		return 0, damagef("%d rows were stored, %d are there, or not all as they were", want.rows, rows.rows)
+		return damagef("%d rows were stored, %d are there, or not all as they were", want.rows, rows.rows)
 	}
-	return h.transaction, nil
+	return nil
 }
 
 // readHead returns the head of the last transaction. The other one must be
@@ -56,7 +60,10 @@ func readHead(file io.ReaderAt, size int64) (head, error) {
 	if last.pageSize != first.pageSize {
 		return head{}, damagef("pages have %d bytes, or %d", first.pageSize, last.pageSize)
 	}
-	if last.transaction < first.transaction {
+	switch {
+	case last.transaction == first.transaction: // bbolt writes them in turn
+		return head{}, damagef("both heads are of transaction %d", last.transaction)
+	case last.transaction < first.transaction:
 		last = first
 	}
 	if there := uint64(size) / uint64(last.pageSize); last.pages > there {

@@ -15,8 +15,8 @@
 // must amount to what the last transaction wrote down as their total. A file
 // that lost its end, has garbage anywhere, or older pages from a disk that lied
 // about a sync, is refused with [ErrFormat]; none forgets a completed key in
-// silence. What no file can tell is that all of it is from before: a restored
-// backup is such a one. Because of that total no other program may write to
+// silence. What no file can tell is that all of it is gone, which makes it a
+// new one, or from before, as a restored backup is. Because of that total no other program may write to
 // the file or make it smaller ("bbolt compact"); a copy of it is as good as it
 // is. Reading takes about half a second for a million rows, and as long as the
 // disk needs when the file is not in memory.

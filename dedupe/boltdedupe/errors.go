@@ -14,7 +14,7 @@ var (
 	ErrLocked = errors.New("boltdedupe: file is open elsewhere")
 
 	// ErrFormat is returned when the file is not a store of this package,
-	// belongs to another program, was written by a newer version or is
+	// belongs to another program, was written by another version or is
 	// damaged. The file was not changed. Whoever goes on with a new file in
 	// place of a damaged one, or with a copy from before, does the work of
 	// redelivered messages again that was recorded since.

@@ -49,7 +49,7 @@ func PutStored(tx *bbolt.Tx, key dedupe.Key, b []byte) error {
 // CheckFile reads a whole file, as Open does. ours says that its error is one
 // of those that become ErrFormat.
 func CheckFile(file []byte) (ours bool, err error) {
-	_, err = checkFile(bytes.NewReader(file), int64(len(file)))
+	err = checkFile(bytes.NewReader(file), int64(len(file)))
 	_, ours = errors.AsType[foreignError](err)
 	return ours, err
 }

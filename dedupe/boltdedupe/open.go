@@ -48,59 +48,38 @@ func Open(path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// open checks the file and opens it to write. It is checked first, because
-// bbolt trusts what a file says of itself: one that was damaged makes it panic
-// or fault, which is an error here, or ends the process.
+// open opens the file, checks it and makes it ready. bbolt trusts what a file
+// says of itself: one that was damaged makes it panic or fault, which is an
+// error here, or ends the process. So the file is checked before bbolt reads it,
+// where our lock on it is one that bbolt can take over.
 func (s *Store) open(o Options) error {
-	for {
-		checked, err := s.check(o)
-		if err != nil {
-			return err
-		}
-		if err := s.openFile(o, false); err != nil {
-			return err
-		}
-		last, err := s.transaction()
-		if err == nil && last != checked {
-			if err := s.closeFile(); err != nil { // somebody else had it open meanwhile
-				return err
-			}
-			continue
-		}
-		if err == nil {
-			err = s.begun(last)
-		}
-		if err != nil {
-			err = errors.Join(err, s.closeFile())
-		}
+	if err := s.openFile(o); err != nil {
 		return err
 	}
-}
-
-// newTransaction is the last one of a file that bbolt has just made.
-const newTransaction = 1
-
-// check returns the last transaction of a file that is ours and whole, or of
-// one that has yet to be made.
-func (s *Store) check(o Options) (transaction uint64, err error) {
-	info, err := os.Stat(s.path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 && info.Mode().IsRegular() {
-		return newTransaction, nil
+	var err error
+	if !lockFirst {
+		err = s.check()
 	}
-	if err := s.openFile(o, true); err != nil { // for its lock
-		return 0, err
-	}
-	info, err = s.file.Stat()
 	if err == nil {
-		transaction, err = checkFile(s.file, info.Size())
+		err = s.begun()
 	}
-	return transaction, errors.Join(err, s.closeFile())
+	if err != nil {
+		err = errors.Join(err, s.closeFile())
+	}
+	return err
 }
 
-// openFile has bbolt open the file, which it locks, shared with others that
-// only read.
-func (s *Store) openFile(o Options, readOnly bool) (err error) {
-	s.db, s.file = nil, nil
+// check checks a file that nobody else has open. One that is empty is new.
+func (s *Store) check() error {
+	info, err := s.file.Stat()
+	if err != nil || info.Size() == 0 {
+		return err
+	}
+	return checkFile(s.file, info.Size())
+}
+
+// openFile has bbolt open the file, which it locks.
+func (s *Store) openFile(o Options) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil { // bbolt did not come to let go of the file
@@ -108,38 +87,37 @@ func (s *Store) openFile(o Options, readOnly bool) (err error) {
 		}
 	}()
 	s.db, err = bbolt.Open(s.path, 0o600, &bbolt.Options{
-		ReadOnly:     readOnly,
 		Timeout:      o.LockTimeout,
 		FreelistType: bbolt.FreelistMapType, // constant time in a file of any size
-		OpenFile: func(name string, flag int, perm os.FileMode) (f *os.File, err error) {
-			s.file, err = os.OpenFile(name, flag, perm)
-			return s.file, err
+		OpenFile: func(name string, flag int, perm os.FileMode) (_ *os.File, err error) {
+			if s.file, err = os.OpenFile(name, flag, perm); err != nil || !lockFirst {
+				return s.file, err
+			}
+			err = lock(s.file, o.LockTimeout)
+			if err == nil {
+				err = s.check()
+			}
+			if err != nil {
+				return nil, errors.Join(err, s.file.Close())
+			}
+			return s.file, nil
 		},
 	})
-	if err == nil {
-		return nil
-	}
-	if _, system := errors.AsType[syscall.Errno](err); system || errors.Is(err, bolterrors.ErrTimeout) {
+	_, foreign := errors.AsType[foreignError](err)
+	_, system := errors.AsType[syscall.Errno](err)
+	if err == nil || foreign || system || errors.Is(err, bolterrors.ErrTimeout) {
 		return err
 	}
 	return foreignError(err.Error()) // what is left is about what the file holds
 }
 
-// transaction returns the last transaction of the file.
-func (s *Store) transaction() (id uint64, err error) {
-	err = s.view(func(tx *bbolt.Tx) error {
-		id = uint64(tx.ID())
-		return nil
-	})
-	return id, err
-}
-
 // begun makes an open file's buckets, if it has none, and brings to the disk
 // what it holds: a process that was killed may have written without.
-func (s *Store) begun(last uint64) error {
+func (s *Store) begun() error {
+	var last int
 	empty := false
 	err := s.view(func(tx *bbolt.Tx) error {
-		empty = tx.Bucket([]byte(metaBucket)) == nil
+		last, empty = tx.ID(), tx.Bucket([]byte(metaBucket)) == nil
 		return nil
 	})
 	if err == nil && empty {

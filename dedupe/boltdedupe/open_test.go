@@ -7,7 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -30,6 +33,44 @@ func TestOpenLocked(t *testing.T) {
 	open(t, path)
 }
 
+// Of those who open a file at once one gets it, and the others are told that
+// it is in use: none takes for damage what it is writing.
+func TestOpenAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rows.db")
+	for round := range 10 {
+		stores, errs := make([]*boltdedupe.Store, 8), make([]error, 8)
+		var all sync.WaitGroup
+		for i := range stores {
+			all.Go(func() {
+				for try := range 20 {
+					stores[i], errs[i] = boltdedupe.Open(path, boltdedupe.Options{LockTimeout: time.Nanosecond})
+					if errs[i] == nil {
+						for n := range 20 {
+							apply(t, stores[i], claims(round*10000+try*1000+n*20, 20)...)
+						}
+						return
+					}
+				}
+			})
+		}
+		all.Wait()
+		got := 0
+		for i, s := range stores {
+			if errs[i] == nil {
+				got++
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			} else if !errors.Is(errs[i], boltdedupe.ErrLocked) {
+				t.Errorf("round %d: %v, want ErrLocked", round, errs[i])
+			}
+		}
+		if got != 1 {
+			t.Errorf("round %d: %d got the file, want one", round, got)
+		}
+	}
+}
+
 // Open makes files that only their owner can read: keys and results may be
 // personal data.
 func TestOpenFileMode(t *testing.T) {
@@ -49,7 +90,7 @@ func TestOpenFileMode(t *testing.T) {
 func TestOpenBadPath(t *testing.T) {
 	dir := t.TempDir()
 	wantOpenError(t, filepath.Join(dir, "no", "rows.db"), fs.ErrNotExist)
-	wantOpenError(t, dir, nil)
+	wantOpenError(t, dir, syscall.EISDIR)
 
 	readOnly := filepath.Join(dir, "readonly.db")
 	if err := os.WriteFile(readOnly, nil, 0o400); err != nil {
@@ -106,6 +147,9 @@ func TestOpenForeignFile(t *testing.T) {
 		{"short text", []byte("x")},
 		{"zeros", make([]byte, 1<<16)},
 		{"another program's database", theirs},
+		{"older format", edited(func(tx *bbolt.Tx) error {
+			return tx.Bucket([]byte("onlyonce")).Put([]byte("format"), []byte("1"))
+		})},
 		{"newer format", edited(func(tx *bbolt.Tx) error {
 			return tx.Bucket([]byte("onlyonce")).Put([]byte("format"), []byte("3"))
 		})},

@@ -129,6 +129,6 @@ func parseHead(b []byte) (head, error) {
 func number32(b []byte, at int) uint32 { return binary.NativeEndian.Uint32(b[at:]) }
 func number64(b []byte, at int) uint64 { return binary.NativeEndian.Uint64(b[at:]) }
 
-func damagef(format string, args ...any) error {
-	return foreignError("damaged: " + fmt.Sprintf(format, args...))
+func damagef(text string, args ...any) error {
+	return foreignError("damaged: " + fmt.Sprintf(text, args...))
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"go.etcd.io/bbolt"
+
 	"github.com/onlyonce-go/onlyonce/dedupe"
 	"github.com/onlyonce-go/onlyonce/dedupe/boltdedupe"
 )
@@ -24,7 +26,7 @@ const (
 // was the last.
 func TestPowerFailure(t *testing.T) {
 	t.Parallel() // most of it is waiting for the disk
-	images := commits(t)
+	images := commits(t, 30)
 	found := map[string]int{}
 	for seed := range uint64(powerSeeds) {
 		random := rand.New(rand.NewPCG(3, seed))
@@ -64,7 +66,7 @@ func TestPowerFailure(t *testing.T) {
 // Open refuses it unless all rows are there.
 func TestDiskThatLies(t *testing.T) {
 	t.Parallel() // most of it is waiting for the disk
-	images := commits(t)
+	images := commits(t, 30)
 	found := map[string]int{}
 	for seed := range uint64(powerSeeds) {
 		random := rand.New(rand.NewPCG(4, 100+seed))
@@ -114,19 +116,23 @@ type image struct {
 	keys []dedupe.Key
 }
 
-// commits returns a store's file after each of its transactions, the first
-// ones of which make it grow.
-func commits(t *testing.T) (images []image) {
+// commits returns a store's file as bbolt makes it, as Open leaves it, and
+// after each of its transactions, the first of which make it grow: one claims
+// a group of keys, the next completes them.
+func commits(t *testing.T, group int) (images []image) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "rows.db")
+	look(t, path, func(*bbolt.Tx) {}) // makes it
+	images = append(images, image{file: content(t, path)})
 	s, err := boltdedupe.Open(path, boltdedupe.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var keys []dedupe.Key
+	images = append(images, image{file: content(t, path)})
 	for n := range 12 {
 		var ops []dedupe.Op
-		for i := range 30 {
+		for i := range group {
 			ops = append(ops, claimBy(dedupe.Key(fmt.Sprintf("key %d of %d", (i*7919)%1000, n)), 1))
 		}
 		apply(t, s, ops...)
@@ -144,8 +150,8 @@ func commits(t *testing.T) (images []image) {
 	return images
 }
 
-// grown returns old with the length of latest: bbolt
-// makes room, and syncs that, before it writes.
+// grown returns old with the length of latest: bbolt makes room, and syncs
+// that, before it writes.
 func grown(old, latest []byte) []byte {
 	file := bytes.Clone(old)
 	if len(latest) > len(old) {

@@ -102,27 +102,26 @@ func (t *tree) read(number uint64) (page, error) {
 }
 
 // bucket checks a bucket, which is a pair of the first tree.
-func (t *tree) bucket(name, value []byte, isBucket bool) error {
+func (t *tree) bucket(name, value []byte, nested bool) error {
 	pairs := t.pairs[string(name)]
-	if pairs == nil || !isBucket {
+	if pairs == nil || !nested {
 		return foreignError("it is another program's database")
 	}
 	if len(value) < bucketHead {
 		return damagef("bucket %q has %d bytes", name, len(value))
 	}
 	t.met++
-	w := &walk{tree: t, each: func(key, value []byte, isBucket bool) error {
-		if isBucket {
+	w := &walk{tree: t, each: func(key, value []byte, nested bool) error {
+		if nested {
 			return damagef("bucket %q has another, %q", name, key)
 		}
 		pairs(key, value)
 		return nil
 	}}
-	head := page(value)
-	if first := head.number(); first != 0 {
+	if first := number64(value, 0); first != 0 {
 		return w.page(first, nil)
 	}
-	inline := head[bucketHead:]
+	inline := page(value[bucketHead:])
 	if err := inline.check(); err != nil {
 		return err
 	}
@@ -135,8 +134,8 @@ func (t *tree) bucket(name, value []byte, isBucket bool) error {
 // walk is the way through the tree of one bucket.
 type walk struct {
 	*tree
-	each func(key, value []byte, isBucket bool) error
-	last []byte // the key before; nil for none
+	each func(key, value []byte, nested bool) error // nested: the value is a bucket
+	last []byte                                     // the key before; nil for none
 }
 
 // page checks a page and what is below it. Unless it is the first of its tree,
@@ -183,7 +182,7 @@ func (w *walk) branch(p page, above []byte) error {
 
 func (w *walk) leaf(p page, above []byte) error {
 	for i := range p.elements() {
-		key, value, isBucket, err := p.leaf(i)
+		key, value, nested, err := p.leaf(i)
 		if err != nil {
 			return err
 		}
@@ -194,7 +193,7 @@ func (w *walk) leaf(p page, above []byte) error {
 			return damagef("key %q comes after %q", key, w.last)
 		}
 		w.last = append(w.last[:0], key...)
-		if err := w.each(key, value, isBucket); err != nil {
+		if err := w.each(key, value, nested); err != nil {
 			return err
 		}
 	}

@@ -80,7 +80,7 @@ func pollerDefects() []defect {
 		},
 		{
 			name: "dead letter without its id", file: "sources/sqssource/deadletter.go",
-			old: "		set(attrMessageID, m.id)\n", new: "		set(attrMessageID, \"\")\n",
+			old: "	set(deadletter.MessageID, deadletter.ID(m.rec.Attributes, m.id))\n", new: "	set(deadletter.MessageID, deadletter.ID(m.rec.Attributes, \"\"))\n",
 			breaks: "a dead letter that is redriven is other work than it was", checks: settle,
 		},
 		{

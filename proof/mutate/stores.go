@@ -97,6 +97,14 @@ func boltDefects() []defect {
 			breaks: "a damaged file forgets finished work", checks: damage,
 		},
 		{
+			name: "nothing there", file: "dedupe/boltdedupe/check.go", old: "buckets == 0 && h.transaction <= newTransaction {", new: "buckets == 0 {",
+			breaks: "a store whose first page a disk lost is taken for a new one", checks: damage,
+		},
+		{
+			name: "checked without the lock", file: "dedupe/boltdedupe/open.go", old: "			err = lock(s.file, o.LockTimeout)\n", new: "			err = nil\n",
+			breaks: "a file that another process writes to is called damaged", checks: []check{of("dedupe/boltdedupe", "OpenAtOnce")},
+		},
+		{
 			name: "rows from before", file: "dedupe/boltdedupe/check.go", old: "	case written != h.transaction:", new: "	case written > h.transaction:",
 			breaks: "a disk that lies about a sync brings back old rows", checks: damage,
 		},

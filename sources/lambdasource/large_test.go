@@ -175,7 +175,7 @@ func TestTenThousand(t *testing.T) {
 			if manyBytes > 20*fewBytes {
 				t.Errorf("10,000 records allocate %d bytes, 1,000 %d: want at most 20 times as much", manyBytes, fewBytes)
 			}
-			if most > 50*few+250*time.Millisecond { // wide: the machine is shared, and the collector's work comes in lumps
+			if most > 50*few+2*time.Second { // wide: a busy machine must not fail it, and what grows with the square still does
 				t.Errorf("10,000 records take %v, 1,000 %v: want at most some 50 times as long", most, few)
 			}
 		})
