@@ -72,7 +72,8 @@ linearizability: ## Check histories of every store with porcupine, ROUNDS (100) 
 
 .PHONY: sim
 sim: ## Play N (2000) drawn schedules of workers, queues and faults in fake time, and judge them (SIMFLAGS=-rapid.seed=1)
-	@go -C proof/sim test -count=1 -timeout 0 -rapid.checks=$$(($(N) / 5)) $(SIMFLAGS)
+	@case '$(N)' in *[!0-9]*|'') echo "make sim: N=$(N) is no number of schedules" >&2; exit 2 ;; esac
+	@go -C proof/sim test -count=1 -timeout 0 -rapid.checks=$$((($(N) + 4) / 5)) $(SIMFLAGS)
 
 .PHONY: damage
 damage: ## Kill a writer of bbolt's file, fail its power, cut it off and garble it, and count what is left

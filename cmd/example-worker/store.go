@@ -63,6 +63,8 @@ func (r storeRef) open(ctx context.Context) (dedupe.Store, io.Closer, error) {
 	switch {
 	case errors.Is(err, boltdedupe.ErrLocked):
 		return nil, nil, usagef("store file %s is open in another process: stop that one, or name another file with --store", r.path)
+	case errors.Is(err, boltdedupe.ErrFormat):
+		return nil, nil, usagef("%v: put the store's file there, or name another file with --store bolt:PATH; a new one has no finished work in it, so redelivered messages run again", err)
 	case err != nil:
 		return nil, nil, usagef("%v: name another file with --store bolt:PATH", err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"flag"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,6 +19,10 @@ func TestMistakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
+	damaged := filepath.Join(t.TempDir(), "damaged.db")
+	if err := os.WriteFile(damaged, []byte("no store"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range []string{"AWS_REGION", "AWS_DEFAULT_REGION"} {
 		t.Setenv(name, "")
 	}
@@ -75,6 +80,7 @@ func TestMistakes(t *testing.T) {
 		{args: "lambda --store memory: now", want: `unexpected argument "now"`},
 		{args: "lambda --store bolt:" + locked, env: inLambda, want: "store file " + locked + " is open in another process: stop"},
 		{args: "lambda --store bolt:/nowhere/at/all.db", env: inLambda, want: "/nowhere/at/all.db...name another file"},
+		{args: "lambda --store bolt:" + damaged, env: inLambda, want: damaged + "...put the store's file there...redelivered messages run again"},
 		{args: "demo --store bolt:" + locked, want: "store file " + locked + " is open in another process: stop"},
 
 		{args: "demo --via pigeon", want: "want lambda or poll"},
