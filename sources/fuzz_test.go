@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,7 +77,7 @@ func fuzz(f *testing.F, kind string, read sources.Splitter, array string, parts 
 		type work struct{ id, body string }
 		var wants []work
 		for _, element := range all {
-			if texts := parts(element); !strings.Contains("|"+strings.Join(texts, "|")+"|", "||") || kind == "s3event" {
+			if texts := parts(element); !slices.Contains(texts, "") || kind == "s3event" { // an empty part is refused
 				wants = append(wants, work{strings.Join(texts, "|"), string(inside(element))})
 			}
 		}

@@ -53,14 +53,21 @@ func (c conversation) ask(op string, in object) (answer object, refused string) 
 // decimal returns the number that DynamoDB reads in a text, nil for none: at
 // most 38 significant digits and no more than about 1E+126 in size.
 func decimal(text string) *big.Rat {
-	if !regexp.MustCompile(`^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?0*\d{1,4})?$`).MatchString(text) || len(text) > 300 {
+	parts := regexp.MustCompile(`^[+-]?(\d+\.?\d*|\.\d+)(?:[eE][+-]?0*(\d{1,18}))?$`).FindStringSubmatch(text)
+	if parts == nil || len(text) > 300 {
+		return nil
+	}
+	digits, exponent := parts[1], parts[2]
+	if strings.Trim(digits, "0.") == "" {
+		return new(big.Rat) // whatever its exponent
+	}
+	if len(exponent) > 4 {
 		return nil
 	}
 	r, ok := new(big.Rat).SetString(text)
 	if !ok {
 		return nil
 	}
-	digits, _, _ := strings.Cut(strings.ToLower(strings.TrimLeft(text, "+-")), "e")
 	if len(strings.Trim(strings.Replace(digits, ".", "", 1), "0")) > 38 {
 		return nil
 	}
