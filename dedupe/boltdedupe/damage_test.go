@@ -72,6 +72,7 @@ func TestPageOfGarbage(t *testing.T) {
 func TestPagesThatPointAway(t *testing.T) {
 	whole, used, keys := completedFile(t)
 	page := os.Getpagesize()
+	tried := 0
 	for _, test := range []struct {
 		name string
 		away func(at int) uint32 // where the rows of the page at this place are said to be
@@ -106,8 +107,10 @@ func TestPagesThatPointAway(t *testing.T) {
 			if _, err := s.Apply(t.Context(), claims(0, 1)); !errors.Is(err, boltdedupe.ErrFailed) {
 				t.Errorf("Apply when it became so: %v, want ErrFailed", err)
 			}
+			tried += 2
 		})
 	}
+	counted(t, tried, nil)
 }
 
 // Garbage within pages, down to a single bit, is refused unless it is where

@@ -3,6 +3,7 @@ package boltdedupe_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -291,4 +292,44 @@ func TestDamagedUnderUse(t *testing.T) {
 			t.Errorf("Apply on a damaged file: %v, want ErrFailed, naming the path", err)
 		}
 	}
+	counted(t, 1, nil)
+}
+
+// A free list that goes bad under the store, where only a writer meets it,
+// makes bbolt panic, and again if bbolt itself takes the transaction back: it
+// would keep its lock for ever. Close does not wait for that, and gives up the
+// file.
+func TestFreeListDamagedUnderUse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rows.db")
+	s := open(t, path)
+	apply(t, s, claims(0, 1000)...)
+	whole := content(t, path)
+	page, damaged := os.Getpagesize(), bytes.Clone(whole)
+	for at := 2 * page; at < len(damaged); at += page {
+		const flags, freeList = 8, 16 // of bbolt's pages
+		if binary.NativeEndian.Uint16(damaged[at+flags:]) == freeList {
+			clear(damaged[at : at+page])
+		}
+	}
+	if err := os.WriteFile(path, damaged, 0o600); err != nil || bytes.Equal(damaged, whole) {
+		t.Fatalf("nothing was damaged: %v", err)
+	}
+	if _, err := s.Apply(t.Context(), claims(1000, 1)); !errors.Is(err, boltdedupe.ErrFailed) {
+		t.Errorf("Apply on a damaged file: %v, want ErrFailed", err)
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- s.Close() }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("Close does not return")
+	}
+	if err := os.WriteFile(path, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	open(t, path)
+	counted(t, 1, nil)
 }

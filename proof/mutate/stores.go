@@ -112,6 +112,12 @@ func boltDefects() []defect {
 			name: "failed store goes on", file: "dedupe/boltdedupe/store.go", old: "		s.failed = err\n	}\n	return s.failed", new: "	}\n	return err",
 			breaks: "a file that could not be written is written again", checks: bolt,
 		},
+		{
+			name: "transaction taken back by bbolt", file: boltApply,
+			old:    "	tx, err := s.db.Begin(true)\n	if err != nil {\n		return err\n	}\n	defer s.rollBack(tx)\n	if err := f(tx); err != nil {\n		return err\n	}\n	return tx.Commit()",
+			new:    "	return s.db.Update(f)",
+			breaks: "a damaged page leaves bbolt's lock taken, and Close waits for ever", checks: bolt,
+		},
 	}
 }
 
