@@ -23,7 +23,6 @@ import (
 	"github.com/onlyonce-go/onlyonce/dedupe/boltdedupe"
 	"github.com/onlyonce-go/onlyonce/dedupe/dynamodedupe"
 	"github.com/onlyonce-go/onlyonce/internal/ddbtest"
-	"github.com/onlyonce-go/onlyonce/internal/memhttp"
 	"github.com/onlyonce-go/onlyonce/sources/sqstest"
 )
 
@@ -142,23 +141,23 @@ func (b *bed) close(ctx context.Context) error {
 }
 
 // torment kills the worker so often, lets its last life finish the work, and
-// judges.
-func (b *bed) torment(ctx context.Context, kills int) (result, error) {
+// judges. A bed that is given up on the way is not judged.
+func (b *bed) torment(ctx context.Context, kills int) result {
 	began := time.Now()
 	ps := points(b.o.way, b.o.store)
 	for range kills {
 		if err := errors.Join(b.send(ctx), b.killOnce(ctx, drawPlan(b.random, ps))); err != nil {
-			return b.result(began), b.withLog(err)
+			return b.result(began, b.withLog(err))
 		}
 	}
 	if err := b.finish(ctx); err != nil {
-		return b.result(began), b.withLog(err)
+		return b.result(began, b.withLog(err))
 	}
 	b.ledger.ended()
 	if n := b.queue.Stats(deadName).Total(); n > 0 {
 		b.ledger.found("%d messages in the dead-letter queue", n)
 	}
-	return b.result(began), nil
+	return b.result(began, nil)
 }
 
 // send sends orders until there are enough. Every tenth is sent twice.
@@ -219,11 +218,22 @@ func (b *bed) finish(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, drainTime, errors.New("the queue does not get empty"))
 	defer cancel()
-	for ctx.Err() == nil && b.queue.Stats(queueName).Total() > 0 {
-		memhttp.Wait(ctx, 20*time.Millisecond)
-	}
-	err = context.Cause(ctx)
+	err = until(ctx, func() bool { return b.queue.Stats(queueName).Total() == 0 })
 	return errors.Join(err, l.stop(ctx), l.bury(ctx), b.look(ctx, true))
+}
+
+// until returns when it is true, or with the cause why ctx ended before.
+func until(ctx context.Context, isTrue func() bool) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !isTrue() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }
 
 // look reads the store, while no worker lives: the orders that were not done

@@ -8,21 +8,14 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"time"
 
+	"github.com/onlyonce-go/onlyonce/proof/command"
 	"github.com/onlyonce-go/onlyonce/proof/figures"
 )
 
 func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) }
-
-// The exit codes.
-const (
-	exitFailed      = 1
-	exitUsage       = 2
-	exitInterrupted = 130 // as shells tell of a program that SIGINT ended
-)
 
 // settings are the flags.
 type settings struct {
@@ -34,45 +27,28 @@ type settings struct {
 	seed   uint64
 }
 
-func parse(args []string, stderr io.Writer) (settings, error) {
-	var s settings
-	fs := flag.NewFlagSet("crash", flag.ContinueOnError)
-	fs.SetOutput(stderr)
+// Declare implements [command.Settings].
+func (s *settings) Declare(fs *flag.FlagSet) {
 	fs.StringVar(&s.root, "root", "..", "the root of the repository")
 	fs.StringVar(&s.out, "o", "", "also write the table to this file; it need not exist")
 	fs.StringVar(&s.json, "json", "", "write the figures to this file")
 	fs.StringVar(&s.worker, "worker", "", "the compiled example worker; built when empty")
 	fs.IntVar(&s.kills, "kills", 20, "how often to kill, over all ways and stores")
 	fs.Uint64Var(&s.seed, "seed", uint64(time.Now().UnixNano()), "draws points and times; that of the clock when not given")
-	err := fs.Parse(args)
-	if err == nil && (fs.NArg() > 0 || s.kills < 1) {
-		err = errors.New("crash: unknown argument, or fewer than one kill")
-		fmt.Fprintln(stderr, err)
+}
+
+// Check implements [command.Settings].
+func (s *settings) Check() error {
+	if s.kills < 1 {
+		return errors.New("fewer than one kill")
 	}
-	return s, err
+	return nil
 }
 
 // run runs the program and returns its exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	s, err := parse(args, stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		return exitUsage
-	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
-	defer stop()
-	err = crash(ctx, s, stdout, stderr)
-	switch {
-	case ctx.Err() != nil:
-		fmt.Fprintln(stderr, "crash: interrupted")
-		return exitInterrupted
-	case err != nil:
-		fmt.Fprintln(stderr, "crash:", err)
-		return exitFailed
-	}
-	return 0
+	var s settings
+	return command.Run(ctx, "crash", args, &s, stderr, func(ctx context.Context) error { return crash(ctx, s, stdout, stderr) })
 }
 
 // crash kills workers in every way on every store.
@@ -88,6 +64,7 @@ func crash(ctx context.Context, s settings, stdout, stderr io.Writer) (err error
 			return err
 		}
 	}
+	fmt.Fprintf(stderr, "seed %d\n", s.seed)
 	began := time.Now()
 	var results []result
 	var failures []error
@@ -98,24 +75,19 @@ func crash(ctx context.Context, s settings, stdout, stderr io.Writer) (err error
 			if kills == 0 {
 				continue
 			}
-			b, err := newBed(ctx, bedOptions{
+			r := tormented(ctx, bedOptions{
 				way: w, store: kind, worker: s.worker, seed: s.seed + uint64(n), dir: filepath.Join(dir, fmt.Sprint(n)),
-			})
-			if err != nil {
-				return err
-			}
-			r, err := b.torment(ctx, kills)
-			err = errors.Join(err, b.close(ctx))
+			}, kills)
 			if ctx.Err() != nil {
-				return err
+				return ctx.Err()
 			}
 			fmt.Fprintf(stderr, "%s on %s: %d kills, %d orders, %d doubled, %d faults in %.0f s\n",
 				w, kind, r.kills, r.orders, r.doubled, len(r.faults), r.took.Seconds())
 			for _, f := range r.faults {
 				failures = append(failures, fmt.Errorf("%s on %s: %s", w, kind, f))
 			}
-			if err != nil {
-				failures = append(failures, fmt.Errorf("%s on %s: %w", w, kind, err))
+			if r.err != nil {
+				failures = append(failures, fmt.Errorf("%s on %s: %w", w, kind, r.err))
 			}
 			results = append(results, r)
 		}
@@ -129,6 +101,17 @@ func crash(ctx context.Context, s settings, stdout, stderr io.Writer) (err error
 		failures = append(failures, figures.Write(s.json, counted(results, s.seed)))
 	}
 	return errors.Join(failures...)
+}
+
+// tormented makes a bed and torments it.
+func tormented(ctx context.Context, o bedOptions, kills int) result {
+	b, err := newBed(ctx, o)
+	if err != nil {
+		return result{way: o.way, store: o.store, err: err}
+	}
+	r := b.torment(ctx, kills)
+	r.err = errors.Join(r.err, b.close(ctx))
+	return r
 }
 
 // buildTime bounds the build on a machine that has other things to do.

@@ -26,6 +26,25 @@ type Mistake struct {
 	Found   bool   `json:"found"`
 }
 
+// Simulation is what happened in plays of the simulation.
+type Simulation struct {
+	Plays       int `json:"schedules"` // that were drawn
+	Kept        int `json:"kept"`      // plays of those that failed once
+	Messages    int `json:"messages"`  // that were sent, those of redrives and replays too
+	Deliveries  int `json:"deliveries"`
+	Runs        int `json:"runs"` // of handlers
+	Effects     int `json:"effects"`
+	Repeats     int `json:"repeats"` // effects after the first of their key, each of them excused
+	Completions int `json:"completions"`
+	Requests    int `json:"requests"`
+	Kills       int `json:"kills"`
+	Histories   int `json:"histories"`  // keys whose history was linearized
+	Operations  int `json:"operations"` // of those histories
+	Undecided   int `json:"undecided"`  // plays with a history for which the time did not suffice
+
+	Faults map[string]int `json:"faults"` // by their kind; every one is there
+}
+
 // Histories are those of one store.
 type Histories struct {
 	Store      string         `json:"store"`
@@ -55,7 +74,8 @@ type Bed struct {
 	Orders  int      `json:"orders"`
 	Effects int      `json:"effects"`
 	Kills   []Kills  `json:"kills"`
-	Faults  []string `json:"faults"` // what must not be
+	Faults  []string `json:"faults"`          // what must not be
+	Error   string   `json:"error,omitempty"` // why it was given up, unjudged
 }
 
 // Kills are those at one point.

@@ -55,7 +55,7 @@ func (r result) String() string {
 	if r.by == "" {
 		return fmt.Sprintf("%s: SURVIVED", r.defect.name)
 	}
-	return fmt.Sprintf("%s: caught by %s %s in %.1f s", r.defect.name, r.check.pkg, r.by, r.took.Seconds())
+	return fmt.Sprintf("%s: caught by %s %s in %.1f s", r.defect.name, r.check.where(), r.by, r.took.Seconds())
 }
 
 // try puts d into the code and runs its checks until one fails, which must

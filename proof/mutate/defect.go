@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 )
@@ -30,11 +31,11 @@ func of(pkg string, tests ...string) check {
 	return check{dir: ".", pkg: "./" + pkg, run: strings.Join(tests, "|")}
 }
 
+// where returns the folder of its package, from the root of the repository.
+func (c check) where() string { return path.Join(c.dir, c.pkg) }
+
 func (c check) String() string {
-	s := c.pkg
-	if c.dir != "." {
-		s = c.dir + ": " + s
-	}
+	s := c.where()
 	if c.run != "" {
 		s += " -run " + c.run
 	}

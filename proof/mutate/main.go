@@ -7,23 +7,16 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/onlyonce-go/onlyonce/proof/command"
 	"github.com/onlyonce-go/onlyonce/proof/figures"
 )
 
 func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) }
-
-// The exit codes.
-const (
-	exitFailed      = 1
-	exitUsage       = 2
-	exitInterrupted = 130 // as shells tell of a program that SIGINT ended
-)
 
 // settings are the flags.
 type settings struct {
@@ -35,45 +28,28 @@ type settings struct {
 	limit time.Duration
 }
 
-func parse(args []string, stderr io.Writer) (settings, error) {
-	var s settings
-	fs := flag.NewFlagSet("mutate", flag.ContinueOnError)
-	fs.SetOutput(stderr)
+// Declare implements [command.Settings].
+func (s *settings) Declare(fs *flag.FlagSet) {
 	fs.StringVar(&s.root, "root", "..", "the root of the repository")
 	fs.StringVar(&s.out, "o", "", "also write the table to this file; it need not exist")
 	fs.StringVar(&s.json, "json", "", "write the figures to this file")
 	fs.StringVar(&s.only, "only", "", "take only the defects whose name contains this")
 	fs.IntVar(&s.n, "n", 0, "take only so many, the cheapest of each area first; 0 takes all")
 	fs.DurationVar(&s.limit, "limit", 2*time.Minute, "the longest that one check may take")
-	err := fs.Parse(args)
-	if err == nil && (fs.NArg() > 0 || s.n < 0 || s.limit <= 0) {
-		err = errors.New("mutate: unknown argument or negative number")
-		fmt.Fprintln(stderr, err)
+}
+
+// Check implements [command.Settings].
+func (s *settings) Check() error {
+	if s.n < 0 || s.limit <= 0 {
+		return errors.New("negative number, or no time")
 	}
-	return s, err
+	return nil
 }
 
 // run runs the program and returns its exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	s, err := parse(args, stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		return exitUsage
-	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
-	defer stop()
-	err = mutate(ctx, s, stdout, stderr)
-	switch {
-	case ctx.Err() != nil:
-		fmt.Fprintln(stderr, "mutate: interrupted")
-		return exitInterrupted
-	case err != nil:
-		fmt.Fprintln(stderr, "mutate:", err)
-		return exitFailed
-	}
-	return 0
+	var s settings
+	return command.Run(ctx, "mutate", args, &s, stderr, func(ctx context.Context) error { return mutate(ctx, s, stdout, stderr) })
 }
 
 // errSurvived is the failure that the program is made to find.
@@ -121,7 +97,7 @@ func mutate(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		if err := os.MkdirAll(filepath.Dir(s.out), 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(s.out, []byte(table), 0o600); err != nil {
+		if err := os.WriteFile(s.out, []byte(table), 0o644); err != nil {
 			return err
 		}
 	}

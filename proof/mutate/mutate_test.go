@@ -91,3 +91,17 @@ func TestCounted(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
+
+// The table names the package of a test by its folder in the repository, and
+// what survived.
+func TestReport(t *testing.T) {
+	got := report([]result{
+		{defect: &defect{name: "c", file: "f.go", breaks: "b"}, by: "TestC", check: check{dir: "proof", pkg: "./linear"}},
+		{defect: &defect{name: "d"}},
+	}, time.Second)
+	for _, want := range []string{"1 of 2 defects", "| f.go | c | b | proof/linear TestC |", "| d |  | **nothing** |"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got\n%s\nwant %q in it", got, want)
+		}
+	}
+}

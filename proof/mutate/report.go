@@ -23,7 +23,7 @@ func report(results []result, took time.Duration) string {
 	for _, r := range results {
 		by := "**nothing**"
 		if r.by != "" {
-			by = fmt.Sprintf("%s %s", strings.TrimPrefix(r.check.pkg, "./"), r.by)
+			by = r.check.where() + " " + r.by
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %.1f |\n", r.defect.file, r.defect.name, r.defect.breaks, by, r.took.Seconds())
 	}
@@ -36,10 +36,7 @@ func counted(results []result) []figures.Mutation {
 	for i, r := range results {
 		all[i] = figures.Mutation{
 			Area: r.defect.area, File: r.defect.file, Name: r.defect.name, Breaks: r.defect.breaks,
-			Package: strings.TrimPrefix(r.check.pkg, "./"), Test: r.by, Seconds: r.took.Seconds(),
-		}
-		if r.check.dir != "." && r.by != "" {
-			all[i].Package = r.check.dir + "/" + all[i].Package
+			Package: r.check.where(), Test: r.by, Seconds: r.took.Seconds(),
 		}
 	}
 	return all
