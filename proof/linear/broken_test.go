@@ -13,6 +13,7 @@ import (
 
 	"github.com/onlyonce-go/onlyonce/dedupe"
 	"github.com/onlyonce-go/onlyonce/proof/figures"
+	"github.com/onlyonce-go/onlyonce/proof/linear"
 )
 
 // storeFunc is a store that takes operations one by one.
@@ -158,4 +159,26 @@ func TestBroken(t *testing.T) {
 // The store that the broken ones are made of is linearizable.
 func TestUnbroken(t *testing.T) {
 	linearizable(t, "Step under a lock", stepping(func(*dedupe.Row, *dedupe.Millis, *dedupe.Op) {}), *rounds, load, nil)
+}
+
+// Only a history that some order explains counts as one that was linearized.
+func TestCountsWhatWasExplained(t *testing.T) {
+	sound := stepping(func(*dedupe.Row, *dedupe.Millis, *dedupe.Op) {})
+	s := storeFunc(func(op dedupe.Op) dedupe.Verdict {
+		if op.Key == "forgotten" {
+			_, v := dedupe.Step(dedupe.Row{}, dedupe.MillisOf(time.Now()), op)
+			return v
+		}
+		return sound(op)
+	})
+	h := linear.NewHistory()
+	end := dedupe.MillisOf(time.Now()).Add(time.Hour)
+	for _, key := range []dedupe.Key{"forgotten", "kept"} {
+		for owner := range byte(3) {
+			h.Apply(t.Context(), 0, s, []dedupe.Op{{Kind: dedupe.OpClaim, Key: key, Owner: dedupe.Owner{owner + 1}, LeaseEnd: end, RetainEnd: end}})
+		}
+	}
+	if r := h.Check(checkTime); r.Illegal != "forgotten" || r.Keys != 1 || r.Operations != 3 {
+		t.Errorf("got %d keys and %d operations, %q illegal; want one of three operations, and the forgotten key illegal", r.Keys, r.Operations, r.Illegal)
+	}
 }

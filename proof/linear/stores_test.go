@@ -199,7 +199,7 @@ func (f *faults) draw(req ddbtest.Request) (a ddbtest.Action) {
 			f.losses.Note(dedupe.Key(key))
 		}
 	case 2:
-		f.made["late"]++
+		f.made["requests and responses late"]++
 		a.Delay, a.DelayResponse = time.Millisecond, time.Millisecond
 	default:
 		f.made["statements throttled"]++

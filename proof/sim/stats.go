@@ -6,30 +6,16 @@ import (
 	"slices"
 	"time"
 
+	"github.com/onlyonce-go/onlyonce/proof/figures"
 	"github.com/onlyonce-go/onlyonce/sources/sqstest"
 )
 
-// Stats counts what happened. As JSON its names stay as they are: what collects
-// the figures of many runs reads them.
-type Stats struct {
-	Plays       int `json:"schedules"`
-	Messages    int `json:"messages"` // that were sent, those of redrives and replays too
-	Deliveries  int `json:"deliveries"`
-	Runs        int `json:"runs"` // of handlers
-	Effects     int `json:"effects"`
-	Repeats     int `json:"repeats"` // effects after the first of their key, each of them excused
-	Completions int `json:"completions"`
-	Requests    int `json:"requests"`
-	Kills       int `json:"kills"`
-	Histories   int `json:"histories"`  // keys whose history was linearized
-	Operations  int `json:"operations"` // of those histories
-	Undecided   int `json:"undecided"`  // plays with a history for which the time did not suffice
-
-	Faults map[Trouble]int `json:"faults"` // every kind is there
-}
+// Stats counts what happened. A play counts as drawn until somebody says
+// otherwise.
+type Stats figures.Simulation
 
 // Trouble is a kind of what went wrong, as the statistics tell it.
-type Trouble string
+type Trouble = string
 
 // The kinds of trouble.
 const (
@@ -72,6 +58,7 @@ func NewStats() Stats {
 // Add adds what happened in another play. Both were made by [NewStats].
 func (s *Stats) Add(o Stats) {
 	s.Plays += o.Plays
+	s.Kept += o.Kept
 	s.Messages += o.Messages
 	s.Deliveries += o.Deliveries
 	s.Runs += o.Runs
@@ -94,9 +81,9 @@ func (s Stats) String() string {
 	for n := range maps.Values(s.Faults) {
 		faults += n
 	}
-	return fmt.Sprintf("sim: %d schedules: %d messages, %d deliveries, %d runs, %d effects (%d repeated, each excused), "+
+	return fmt.Sprintf("sim: %d schedules, and %d that failed once: %d messages, %d deliveries, %d runs, %d effects (%d repeated, each excused), "+
 		"%d requests, %d faults, %d of them kills; %d histories with %d operations linearized, %d undecided",
-		s.Plays, s.Messages, s.Deliveries, s.Runs, s.Effects, s.Repeats,
+		s.Plays, s.Kept, s.Messages, s.Deliveries, s.Runs, s.Effects, s.Repeats,
 		s.Requests, faults, s.Kills, s.Histories, s.Operations, s.Undecided)
 }
 
@@ -142,7 +129,7 @@ func (f Fault) told(kind Trouble) string {
 	case Delayed, DelayedPast, AppliedLate, Conflicts:
 		return fmt.Sprintf("%s (%v)", kind, ms(f.Ms))
 	default:
-		return string(kind)
+		return kind
 	}
 }
 

@@ -27,7 +27,7 @@ func TestStatsNames(t *testing.T) {
 	if err := json.Unmarshal(line, &all); err != nil {
 		t.Fatal(err)
 	}
-	want := "completions deliveries effects faults histories kills messages operations repeats requests runs schedules undecided"
+	want := "completions deliveries effects faults histories kept kills messages operations repeats requests runs schedules undecided"
 	if names := strings.Join(slices.Sorted(maps.Keys(all)), " "); names != want {
 		t.Errorf("the statistics have %q, want %q", names, want)
 	}
