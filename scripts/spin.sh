@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Checks proof/spin/once.pml with Spin: every setting must hold, with its assertions and with its formula, and every defect must
-# be found. FAULTS (1) bounds what goes wrong in one run: with 2 it takes minutes and some gigabytes.
+# be found. FAULTS (1) bounds what goes wrong in one run: with 2 it takes minutes and 1 GB.
 #
-# It installs spin and a C compiler where they are missing and apt-get is there. FIGURES names a file, by its whole path, for the
+# As root it installs spin and a C compiler with apt-get where they are missing. FIGURES names a file, by its whole path, for the
 # figures: an object of JSON on each line, a search or a mistake of proof/figures.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -73,7 +73,10 @@ for setting in "" AT_MOST_ONCE TRANSACTION; do
 		check "$kind" ${setting:+"$setting"}
 		report "${setting:-AT_LEAST_ONCE}, $kind"
 		violation=
-		[ ! -e once.pml.trail ] || violation=$(sed -n 's/^pan:1: //p' pan.txt | tr -d '\\"')
+		if [ -e once.pml.trail ]; then
+			violation=$(sed -n 's/^pan:1: //p' pan.txt | tr -d '\\"')
+			violation=${violation:-without a word}
+		fi
 		{
 			printf '{"model": "%s", "check": "%s", "faults": %d, "violation": "%s", ' \
 				"${setting:-AT_LEAST_ONCE}" "$kind" "$faults" "$violation"

@@ -20,15 +20,20 @@ func readCrash(out output) ([]row, error) {
 	for _, b := range c.Beds {
 		orders, effects = orders+b.Orders, effects+b.Effects
 		found = append(found, b.Faults...)
+		if b.Error != "" {
+			why, _, _ := strings.Cut(b.Error, "\n")
+			found = append(found, fmt.Sprintf("%s on %s was given up: %s", b.Worker, b.Store, why))
+		}
 		for _, k := range b.Kills {
 			kills += k.Kills
-			rows = append(rows, row{
+			r := row{
 				About: faults, What: fmt.Sprintf("killed with SIGKILL %s: %s on %s", k.Point, b.Worker, b.Store),
-				By: "crashes", Times: k.Kills, Result: repeated(k.Doubled), Failed: len(b.Faults) > 0,
-			})
-			if len(b.Faults) > 0 {
-				rows[len(rows)-1].Result = "see above"
+				By: "crashes", Times: k.Kills, Result: repeated(k.Doubled), Failed: len(b.Faults) > 0 || b.Error != "",
 			}
+			if r.Failed {
+				r.Result = "see above"
+			}
+			rows = append(rows, r)
 		}
 	}
 	good, bad := out.verdict("every order had its effect, none again once it was recorded")

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// readFuzz reads what scripts/fuzz.sh wrote: a row for each package.
+// readFuzz reads what scripts/fuzz.sh wrote: a row for each package. The inputs
+// are those that were made in this run.
 func readFuzz(out output) ([]row, error) {
 	var targets []struct {
 		Target                   string
@@ -31,19 +32,22 @@ func readFuzz(out output) ([]row, error) {
 		switch {
 		case t.Findings > 0:
 			p.found = append(p.found, t.Target)
-		case t.Execs == 0: // the time went by before the first
+		case t.Execs == 0:
 			p.idle = append(p.idle, t.Target)
 		}
 	}
 	var rows []row
 	for _, name := range packages {
 		p := of[name]
-		r := row{About: inputs, What: name, By: several(p.targets, "fuzz target"), Times: p.execs, Unit: "inputs", Result: "nothing found"}
+		r := row{
+			About: inputs, What: name, By: several(p.targets, "fuzz target"), Times: p.execs, Unit: "inputs",
+			Result: "nothing found", NotTried: p.idle,
+		}
 		if r.Failed = len(p.found) > 0; r.Failed {
 			r.Result = "in " + strings.Join(p.found, ", ")
 		}
 		if len(p.idle) > 0 {
-			r.Result += "; no time was left for " + strings.Join(p.idle, ", ")
+			r.Result += "; not tried: " + strings.Join(p.idle, ", ")
 		}
 		rows = append(rows, r)
 	}

@@ -11,23 +11,28 @@ import (
 
 // readLinear reads what the tests of proof/linear told.
 func readLinear(out output) ([]row, error) {
+	const by, broken = "porcupine", "TestBroken"
+	stores := []string{"TestMemory", "TestBolt", "TestDynamoDB", "TestDynamoDBEndpoint"}
 	var rows []row
-	for _, a := range out.attributes("Test") {
-		if strings.HasPrefix(a.test, "TestBroken/") {
-			continue
-		}
-		all, err := told[figures.Histories]([]attribute{a})
+	for _, store := range stores {
+		all := out.attributes(store)
+		heard, err := told[figures.Histories](all)
 		if err != nil {
 			return nil, err
 		}
-		rows = append(rows, linearized(all[0]))
+		for i, h := range heard {
+			rows = append(rows, out.of(all[i].test, linearized(h)))
+		}
 	}
 	inOrder(rows)
-	made, err := told[figures.Mistake](out.attributes("TestBroken/"))
-	if err != nil || len(made) == 0 {
-		return rows, err
+	made, err := told[figures.Mistake](out.attributes(broken))
+	if err != nil {
+		return nil, err
 	}
-	return append(rows, mistakes(histories, "stores with a mistake", "porcupine", made)), nil
+	if len(made) > 0 {
+		rows = append(rows, out.of(broken, mistakes(histories, "stores with a mistake", by, made)))
+	}
+	return append(rows, out.silent(histories, by, append(stores, broken)...)...), nil
 }
 
 func linearized(h figures.Histories) row {
@@ -40,7 +45,7 @@ func linearized(h figures.Histories) row {
 	}
 	r.Result += fmt.Sprintf("; %s operations, %s of unknown outcome", grouped(h.Operations), grouped(h.Unknown))
 	if len(h.Faults) > 0 {
-		r.What += ", with faults of the network"
+		r.What += ", over a network that fails"
 		r.Result += "; " + counts(h.Faults)
 	}
 	return r

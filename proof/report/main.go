@@ -8,20 +8,13 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
+
+	"github.com/onlyonce-go/onlyonce/proof/command"
 )
 
 func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) }
-
-// The exit codes.
-const (
-	exitFailed      = 1
-	exitUsage       = 2
-	exitInterrupted = 130 // as shells tell of a program that SIGINT ended
-)
 
 // settings are the flags.
 type settings struct {
@@ -33,45 +26,28 @@ type settings struct {
 	write bool
 }
 
-func parse(args []string, stderr io.Writer) (settings, error) {
-	var s settings
-	fs := flag.NewFlagSet("report", flag.ContinueOnError)
-	fs.SetOutput(stderr)
+// Declare implements [command.Settings].
+func (s *settings) Declare(fs *flag.FlagSet) {
 	fs.StringVar(&s.root, "root", ".", "the `folder` of the repository")
 	fs.StringVar(&s.json, "json", "", "also write the figures to this `file`")
 	fs.StringVar(&s.only, "only", "", "run only the parts with these `names`, separated by commas")
 	fs.BoolVar(&s.quick, "quick", false, "run a little of everything")
 	fs.Float64Var(&s.hours, "hours", 0, "run for about so many `hours`")
 	fs.BoolVar(&s.write, "write", false, "write RELIABILITY.md also when only a little or some parts are run")
-	err := fs.Parse(args)
-	if err == nil && (fs.NArg() > 0 || s.hours < 0 || s.quick && s.hours > 0) {
-		err = errors.New("report: unknown argument, negative hours, or both -quick and -hours")
-		fmt.Fprintln(stderr, err)
+}
+
+// Check implements [command.Settings].
+func (s *settings) Check() error {
+	if s.hours < 0 || s.quick && s.hours > 0 {
+		return errors.New("negative hours, or both -quick and -hours")
 	}
-	return s, err
+	return nil
 }
 
 // run runs the program and returns its exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	s, err := parse(args, stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		return exitUsage
-	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err = prove(ctx, s, stdout, stderr)
-	switch {
-	case ctx.Err() != nil:
-		fmt.Fprintln(stderr, "report: interrupted")
-		return exitInterrupted
-	case err != nil:
-		fmt.Fprintln(stderr, "report:", err)
-		return exitFailed
-	}
-	return 0
+	var s settings
+	return command.Run(ctx, "report", args, &s, stderr, func(ctx context.Context) error { return prove(ctx, s, stdout, stderr) })
 }
 
 // document is what the figures are written into.
@@ -80,7 +56,8 @@ const document = "RELIABILITY.md"
 // errNotHeld is the failure that the program is made to find.
 var errNotHeld = errors.New("not everything held")
 
-// prove runs the parts and tells what came of them.
+// prove runs the parts and tells what came of them. When it is interrupted, it
+// tells of those that were run, but not in the document.
 func prove(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	parts, err := choose(parts(s), s.only)
 	if err != nil {
@@ -96,6 +73,9 @@ func prove(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	if err := missing(exec.LookPath, parts, stderr); err != nil {
 		return err
 	}
+	if err := forget(s.json); err != nil {
+		return err
+	}
 	r := report{Measured: measured(ctx, s)}
 	w := workshop{root: s.root, logs: filepath.Join(s.root, "dist", "proof"), grace: grace}
 	if err := os.MkdirAll(w.logs, 0o755); err != nil {
@@ -105,10 +85,6 @@ func prove(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	for i := range parts {
 		show.begin(parts[i].title)
 		result := w.run(ctx, &parts[i])
-		if ctx.Err() != nil {
-			show.end("interrupted", result.took())
-			return ctx.Err()
-		}
 		show.end(result.State, result.took())
 		r.Parts = append(r.Parts, result)
 	}
@@ -117,13 +93,29 @@ func prove(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	if err := r.save(s.json); err != nil {
 		return err
 	}
-	if !write {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case !write:
 		fmt.Fprintf(stderr, "this was not the whole proof: %s is left as it is\n", document)
-	} else if err := rewrite(doc, r.markdown()); err != nil {
-		return err
+	default:
+		if err := rewrite(doc, r.markdown()); err != nil {
+			return err
+		}
 	}
 	if !r.held() {
 		return errNotHeld
+	}
+	return nil
+}
+
+// forget removes figures of an earlier run, which are none of this one.
+func forget(file string) error {
+	if file == "" {
+		return nil
+	}
+	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
 	}
 	return nil
 }

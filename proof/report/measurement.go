@@ -34,6 +34,9 @@ func measured(ctx context.Context, s settings) measurement {
 	case s.hours > 0:
 		m.How = fmt.Sprintf("make proof-long HOURS=%g", s.hours)
 	}
+	if s.only != "" {
+		m.How += fmt.Sprintf(" PROOFFLAGS='-only %s'", s.only)
+	}
 	return m
 }
 

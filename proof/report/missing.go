@@ -30,7 +30,7 @@ func missing(look func(string) (string, error), parts []part, stderr io.Writer) 
 			case n.without != "":
 				fmt.Fprintf(stderr, "missing: %s; %s is left out\n", n.program, n.without)
 			case n.or != "" && there(n.or):
-				fmt.Fprintf(stderr, "missing: %s; %s installs it\n", n.program, n.or)
+				fmt.Fprintf(stderr, "missing: %s; as root %s installs it\n", n.program, n.or)
 			default:
 				parts[i].cannot = append(parts[i].cannot, n.program)
 				fmt.Fprintf(stderr, "missing: %s; %s is not run\n", n.program, parts[i].name)

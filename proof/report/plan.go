@@ -5,6 +5,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -13,7 +14,7 @@ import (
 type part struct {
 	name    string
 	title   string        // what it does, and how much of it
-	goal    []string      // of make, with its settings
+	goal    []string      // of make, with its settings: those that the environment could make otherwise as well
 	figures string        // the file that it writes, unless they are in its output
 	needs   []need        // programs
 	limit   time.Duration // a part that takes longer hangs
@@ -30,15 +31,23 @@ type need struct {
 
 // size is how much of everything is done.
 type size struct {
-	faults, spinFaults, rounds, schedules, kills, mutations int // no mutations are all
-	fuzz                                                    string
+	faults, spinFaults, rounds, schedules, kills, mutations int     // no mutations are all
+	fuzz                                                    string  // a time, or with an x inputs
 	scale                                                   float64 // of the limits
+}
+
+// fuzzed says how long each target is fuzzed.
+func (z size) fuzzed() string {
+	if n, err := strconv.Atoi(strings.TrimSuffix(z.fuzz, "x")); err == nil {
+		return several(n, "input") + ", those from before included"
+	}
+	return z.fuzz
 }
 
 func sizeOf(s settings) size {
 	switch {
 	case s.quick:
-		return size{faults: 1, spinFaults: 1, rounds: 3, schedules: 50, kills: 8, mutations: 3, fuzz: "1s", scale: 1}
+		return size{faults: 1, spinFaults: 1, rounds: 3, schedules: 50, kills: 8, mutations: 3, fuzz: "1000x", scale: 1}
 	case s.hours > 0:
 		// Half of the time is for the fuzz targets, of which there are about forty.
 		of := func(perHour float64) int { return int(math.Ceil(perHour * s.hours)) }
@@ -86,7 +95,7 @@ func parts(s settings) []part {
 		},
 		{
 			name: "crash", title: "crashes: " + several(z.kills, "kill"),
-			goal:    []string{"crash", set("KILLS", z.kills), set("FIGURES", file("crash"))},
+			goal:    []string{"crash", set("KILLS", z.kills), set("FIGURES", file("crash")), "CRASHFLAGS="},
 			figures: file("crash"), limit: limit(15), read: readCrash,
 		},
 		{
@@ -99,8 +108,8 @@ func parts(s settings) []part {
 			figures: file("mutations"), limit: limit(40), read: readMutations,
 		},
 		{
-			name: "fuzz", title: "hostile input: every fuzz target for " + z.fuzz,
-			goal: []string{"fuzz", set("FUZZTIME", z.fuzz)}, figures: filepath.Join(root, "dist", "fuzz.json"),
+			name: "fuzz", title: "hostile input: every fuzz target for " + z.fuzzed(),
+			goal: []string{"fuzz", set("FUZZTIME", z.fuzz), "FUZZ=", "FUZZFLAGS="}, figures: filepath.Join(root, "dist", "fuzz.json"),
 			limit: limit(30), read: readFuzz,
 		},
 	}

@@ -13,27 +13,30 @@ import (
 
 // readModel reads what the tests of proof/model told.
 func readModel(out output) ([]row, error) {
-	found, err := told[figures.Search](out.attributes("TestProperties/"))
+	const by = "model in Go"
+	all := out.attributes("TestProperties")
+	found, err := told[figures.Search](all)
 	if err != nil {
 		return nil, err
 	}
 	var rows []row
-	for _, s := range found {
-		rows = append(rows, searched(s, fmt.Sprintf("%s: %d workers, %s", s.Model, s.Workers, several(s.Faults, "fault")), "model in Go"))
+	for i, s := range found {
+		what := fmt.Sprintf("%s: %d workers, %s", s.Model, s.Workers, several(s.Faults, "fault"))
+		rows = append(rows, out.of(all[i].test, searched(s, what, by)))
 	}
 	inOrder(rows)
 	for _, m := range []struct{ test, what string }{
-		{"TestStepMutants/", "mistakes in the protocol"}, {"TestGuardMutants/", "mistakes in the guard"},
+		{"TestStepMutants", "mistakes in the protocol"}, {"TestGuardMutants", "mistakes in the guard"},
 	} {
 		made, err := told[figures.Mistake](out.attributes(m.test))
 		if err != nil {
 			return nil, err
 		}
 		if len(made) > 0 {
-			rows = append(rows, mistakes(searches, m.what, "model in Go", made))
+			rows = append(rows, out.of(m.test, mistakes(searches, m.what, by, made)))
 		}
 	}
-	return rows, nil
+	return append(rows, out.silent(searches, by, "TestProperties", "TestStepMutants", "TestGuardMutants")...), nil
 }
 
 // readSpin reads what scripts/spin.sh wrote: searches and mistakes, one after

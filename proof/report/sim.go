@@ -5,27 +5,30 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/onlyonce-go/onlyonce/proof/figures"
 )
 
 // readSim reads the statistics of proof/sim.
 func readSim(out output) ([]row, error) {
-	var s struct {
-		Schedules, Messages, Deliveries, Runs, Effects, Repeats, Histories, Operations, Undecided int
-
-		Faults map[string]int
-	}
+	var s figures.Simulation
 	if err := json.Unmarshal(out.figures, &s); err != nil {
 		return nil, err
 	}
 	const by = "simulation"
 	lost, bad := out.verdict("nothing lost, nothing recorded ran again")
+	repeats := grouped(s.Repeats) + " of them repeated"
+	if !bad {
+		repeats += ", each where the promise ends"
+	}
 	rows := []row{{
-		About: faults, What: "drawn schedules, each with some of what follows", By: by, Times: s.Schedules, Failed: bad,
-		Result: fmt.Sprintf("%s; %s messages, %s deliveries, %s effects, %s of them repeated, each where the promise ends",
-			lost, grouped(s.Messages), grouped(s.Deliveries), grouped(s.Effects), grouped(s.Repeats)),
+		About: faults, What: "drawn schedules, each with some of what follows", By: by, Times: s.Plays, Failed: bad,
+		Result: fmt.Sprintf("%s; with those of the next line %s messages, %s deliveries, %s effects, %s",
+			lost, grouped(s.Messages), grouped(s.Deliveries), grouped(s.Effects), repeats),
+	}, {
+		About: faults, What: "plays of schedules that failed once", By: by, Times: s.Kept, Result: lost, Failed: bad,
 	}}
-	names := troubles()
-	for _, kind := range names {
+	for _, kind := range troubles() {
 		if n, ok := s.Faults[kind[0]]; ok {
 			rows = append(rows, row{About: faults, What: kind[1], By: by, Times: n, Result: lost, Failed: bad})
 			delete(s.Faults, kind[0])

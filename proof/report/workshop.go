@@ -43,8 +43,8 @@ type result struct {
 
 func (r *result) took() time.Duration { return time.Duration(r.Seconds * float64(time.Second)) }
 
-// run runs a part and reads its figures. It returns when nothing that the part
-// started is left.
+// run runs a part and reads its figures. When it returns, everything in the
+// process group of the part has been killed, where there are such groups.
 func (w workshop) run(ctx context.Context, p *part) result {
 	r := result{Name: p.name, Title: p.title, State: held}
 	if len(p.cannot) > 0 {
@@ -55,6 +55,10 @@ func (w workshop) run(ctx context.Context, p *part) result {
 	began := time.Now()
 	err := w.play(ctx, p, log)
 	r.Seconds = time.Since(began).Seconds()
+	if ctx.Err() != nil {
+		r.State, r.Reason = notRun, "interrupted"
+		return r
+	}
 	out, readErr := w.collect(p, log)
 	out.held = err == nil
 	if readErr == nil {
@@ -63,7 +67,7 @@ func (w workshop) run(ctx context.Context, p *part) result {
 	if readErr == nil && len(r.Rows) == 0 {
 		readErr = errors.New("it told no figures")
 	}
-	r.LeftOut = leftOut(out.log)
+	r.LeftOut = append(leftOut(out.log), notTried(r.Rows)...)
 	switch {
 	case err != nil: // whatever its figures say, and though it has none
 		r.State, r.Reason = failed, fmt.Sprintf("%v: see dist/proof/%s.log", err, p.name)
@@ -79,10 +83,8 @@ func (w workshop) run(ctx context.Context, p *part) result {
 
 // play runs the part's goal of make.
 func (w workshop) play(ctx context.Context, p *part, log string) (err error) {
-	if p.figures != "" { // those of an earlier run are none of this one
-		if err := os.Remove(p.figures); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
+	if err := forget(p.figures); err != nil {
+		return err
 	}
 	f, err := os.Create(log)
 	if err != nil {
@@ -98,7 +100,9 @@ func (w workshop) play(ctx context.Context, p *part, log string) (err error) {
 	cmd.Env = slices.DeleteFunc(os.Environ(), ofMake)
 	cmd.WaitDelay = w.grace
 	asGroup(cmd)
+	ended := hurried(cmd)
 	err = cmd.Run()
+	ended()
 	if cmd.Process != nil {
 		endGroup(cmd)
 	}

@@ -31,10 +31,16 @@ func needMake(t *testing.T) {
 	}
 }
 
-// lines is a reader of a part that tells a row a line.
+// lines is a reader of a part that tells a row a line, each of one try but for
+// "idle".
 func lines(out output) (rows []row, err error) {
 	for line := range strings.Lines(string(out.figures)) {
-		rows = append(rows, row{What: strings.TrimSpace(line), Failed: line == "bad\n"})
+		what := strings.TrimSpace(line)
+		r := row{What: what, Times: 1, Failed: what == "bad"}
+		if what == "idle" {
+			r.Times = 0
+		}
+		rows = append(rows, r)
 	}
 	return rows, nil
 }
@@ -45,6 +51,7 @@ func TestPart(t *testing.T) {
 	w := bench(t, `
 good: ; @echo one > $(FIGURES)
 odd: ; @echo one > $(FIGURES); echo 'SKIP bash -c x: ministack did not start'; echo '    --- SKIP: TestA (0.00s)'
+idle: ; @echo one > $(FIGURES); echo idle >> $(FIGURES)
 lying: ; @echo bad > $(FIGURES)
 failing: ; @echo one > $(FIGURES); echo why; exit 3
 silent: ; @:
@@ -64,6 +71,7 @@ hanging: ; @:
 		{goal: "empty", state: failed, reason: "no figures: it told no figures"},
 		{goal: "good", state: held, rows: 1},
 		{goal: "odd", state: heldInPart, rows: 1, leftOut: "ministack did not start; TestA (0.00s)"},
+		{goal: "idle", state: heldInPart, rows: 2, leftOut: "not tried: idle"},
 		{goal: "lying", state: failed, rows: 1, reason: "see its rows"},
 		{goal: "failing", state: failed, rows: 1, reason: "exit status 2: see dist/proof/p.log"},
 		{goal: "hanging", state: failed, reason: "it took longer than 1ns: see dist/proof/p.log", limit: 1},
@@ -98,39 +106,94 @@ func TestSettingsOfMake(t *testing.T) {
 // A run that is interrupted ends everything that its part has started, also
 // what does not listen.
 func TestInterrupted(t *testing.T) {
+	d := newDeaf(t)
+	d.w.grace = 10 * time.Millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := d.run(ctx)
+	d.hears(t, "here\n")
+	cancel()
+	if r := <-ended; r.State != notRun || r.Reason != "interrupted" {
+		t.Errorf("got %+v, want an interruption", r)
+	}
+	d.isDead(t)
+	if r := d.w.run(ctx, &d.p); r.State != notRun || r.Reason != "interrupted" {
+		t.Errorf("got %+v of a part after an interruption, want none", r)
+	}
+}
+
+// Whoever cannot wait until all has ended interrupts once more.
+func TestInterruptedTwice(t *testing.T) {
+	d := newDeaf(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := d.run(ctx)
+	d.hears(t, "here\n")
+	cancel()
+	d.hears(t, "told\n")
+	if self, err := os.FindProcess(os.Getpid()); err != nil || self.Signal(os.Interrupt) != nil {
+		t.Fatal("no signal can be sent")
+	}
+	<-ended // long before the grace is over
+	d.isDead(t)
+}
+
+// deaf is a part that does not end when it is told to. While something of it
+// lives, the pipe is open.
+type deaf struct {
+	w    workshop
+	p    part
+	pipe string
+	f    *os.File
+}
+
+func newDeaf(t *testing.T) *deaf {
+	t.Helper()
 	w := bench(t, `
 SHELL := bash
-deaf: ; @trap "" INT; exec 9> alive; (read never <> never) & echo here >&9; wait; wait
+deaf: ; @exec 9> alive; trap "echo told >&9" INT; (trap "" INT; read never <> never) & echo here >&9; while :; do wait; done
 `)
-	w.grace = 10 * time.Millisecond
-	pipe := filepath.Join(w.root, "alive") // ends when nobody lives who could write to it
-	for _, name := range []string{pipe, filepath.Join(w.root, "never")} {
+	w.grace = time.Hour
+	d := &deaf{w: w, p: part{name: "p", goal: []string{"deaf"}, limit: time.Hour, read: lines}, pipe: filepath.Join(w.root, "alive")}
+	for _, name := range []string{d.pipe, filepath.Join(w.root, "never")} {
 		if err := makeFIFO(name); err != nil {
 			t.Skip(err)
 		}
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	return d
+}
+
+// run runs the part until ctx ends.
+func (d *deaf) run(ctx context.Context) <-chan result {
 	ended := make(chan result, 1)
-	go func() {
-		p := part{name: "p", goal: []string{"deaf"}, limit: time.Hour, read: lines}
-		ended <- w.run(ctx, &p)
-	}()
-	f, err := os.Open(pipe)
-	if err != nil {
-		t.Fatal(err)
+	go func() { ended <- d.w.run(ctx, &d.p) }()
+	return ended
+}
+
+// hears waits for a line of the part.
+func (d *deaf) hears(t *testing.T, line string) {
+	t.Helper()
+	if d.f == nil {
+		f, err := os.Open(d.pipe)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		if err := f.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		d.f = f
 	}
-	defer f.Close()
-	if err := f.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
-		t.Fatal(err)
+	got := make([]byte, len(line))
+	if _, err := io.ReadFull(d.f, got); err != nil || string(got) != line {
+		t.Fatalf("got %q, %v, want %q", got, err, line)
 	}
-	if _, err := io.ReadFull(f, make([]byte, len("here\n"))); err != nil {
-		t.Fatal(err)
-	}
-	cancel()
-	if r := <-ended; r.State != failed {
-		t.Errorf("got %+v, want a failure after an interruption", r)
-	}
-	if _, err := io.ReadAll(f); err != nil {
+}
+
+// isDead fails the test when something of the part is alive.
+func (d *deaf) isDead(t *testing.T) {
+	t.Helper()
+	if _, err := io.ReadAll(d.f); err != nil {
 		t.Errorf("something that the part has started is alive: %v", err)
 	}
 }
@@ -144,7 +207,7 @@ func TestMissing(t *testing.T) {
 		cannot        string
 	}{
 		{"none", "", "", "", ""},
-		{"installed", "spin", "missing: spin; apt-get installs it\n", "", ""},
+		{"installed", "spin", "missing: spin; as root apt-get installs it\n", "", ""},
 		{"cannot be run", "spin apt-get", "missing: spin; spin is not run\n", "", "spin"},
 		{"left out", "python3", "missing: python3; the DynamoDB of ministack is left out\n", "", ""},
 		{"nothing", "go make", "", "missing: go, make", ""},
