@@ -108,6 +108,8 @@ const never = int64(1) << 62
 
 // Result says what a check found.
 type Result struct {
+	// Keys are those whose history an order explains, Operations what these
+	// histories consist of, and Unknown how many of them nobody heard the end of.
 	Keys, Operations, Unknown int
 
 	// Illegal is a key whose history no order explains, and Open one for which
@@ -122,7 +124,7 @@ type Result struct {
 func (h *History) Check(timeout time.Duration) (r Result) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	byKey := map[dedupe.Key][]porcupine.Operation{}
+	byKey, unknown := map[dedupe.Key][]porcupine.Operation{}, map[dedupe.Key]int{}
 	end := dedupe.MillisOf(time.Now())
 	for _, o := range h.ops {
 		in, out := as[*input](o.Input), as[*output](o.Output)
@@ -130,15 +132,16 @@ func (h *History) Check(timeout time.Duration) (r Result) {
 			in.to = end
 		}
 		if out.unknown {
-			r.Unknown++
+			unknown[in.op.Key]++
 		}
-		r.Operations++
 		byKey[in.op.Key] = append(byKey[in.op.Key], o)
 	}
-	r.Keys = len(byKey)
 	for key, ops := range byKey {
 		switch porcupine.CheckOperationsTimeout(spec(ops), ops, timeout) {
 		case porcupine.Ok:
+			r.Keys++
+			r.Operations += len(ops)
+			r.Unknown += unknown[key]
 			continue
 		case porcupine.Illegal:
 			r.Illegal = key
