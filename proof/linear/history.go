@@ -139,7 +139,9 @@ func (h *History) Check(timeout time.Duration) (r Result) {
 	for key, ops := range byKey {
 		switch porcupine.CheckOperationsTimeout(spec(ops), ops, timeout) {
 		case porcupine.Ok:
-			r.Keys, r.Operations, r.Unknown = r.Keys+1, r.Operations+len(ops), r.Unknown+unknown[key]
+			r.Keys++
+			r.Operations += len(ops)
+			r.Unknown += unknown[key]
 			continue
 		case porcupine.Illegal:
 			r.Illegal = key

@@ -27,7 +27,11 @@ func (w *world) handler(p *process) consumer.Handler {
 		if !ok {
 			w.ledger.strange("a handler without a claim")
 		}
-		r, nth := w.ledger.start(p, key, message, claim.Fence)
+		cutoff := time.Duration(0)
+		if at, ok := ctx.Deadline(); ok && w.plan.Hosts[p.host].Lambda {
+			cutoff = at.Sub(w.ledger.began)
+		}
+		r, nth := w.ledger.start(p, key, message, claim.Fence, cutoff)
 		if r == nil {
 			return errDead
 		}
@@ -39,8 +43,8 @@ func (w *world) handler(p *process) consumer.Handler {
 			takes = ms(k.Takes)
 		}
 		err := p.busy(ctx, takes, k.Ignores)
-		if errors.Is(context.Cause(ctx), batch.ErrDeadline) {
-			w.ledger.trouble(PassedDeadlines)
+		if late, ok := ctx.Value(deadlineKey{}).(*deadline); ok && errors.Is(context.Cause(ctx), batch.ErrDeadline) {
+			late.pass()
 		}
 		if err != nil {
 			return err

@@ -139,7 +139,8 @@ func (f *fleet) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		err      error
 	}
 	done := make(chan answer, 1)
-	alive, leave := s.context(ctx)
+	late := &deadline{ledger: f.w.ledger}
+	alive, leave := s.context(context.WithValue(ctx, deadlineKey{}, late))
 	f.w.all.Go(func() {
 		defer leave()
 		invoke := lambdatest.HandlerFunc(s.handler.Invoke)
@@ -152,11 +153,23 @@ func (f *fleet) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		f.give(s)
 		return a.response, a.err
 	case <-ctx.Done(): // Lambda ends the sandbox
-		s.end(PassedDeadlines)
+		late.pass()
+		s.kill()
 	case <-s.life.Done():
 	}
 	return nil, errDead
 }
+
+// deadline is that of an invocation.
+type deadline struct {
+	ledger *ledger
+	passed sync.Once
+}
+
+type deadlineKey struct{}
+
+// pass counts it, once, be it that many handlers run meanwhile.
+func (d *deadline) pass() { d.passed.Do(func() { d.ledger.trouble(PassedDeadlines) }) }
 
 func (f *fleet) take() *sandbox {
 	f.mu.Lock()

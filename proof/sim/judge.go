@@ -157,6 +157,9 @@ func (j *judge) end(key int) {
 		if !j.letters[key] {
 			j.breaks(key, "is parked, and not in the dead-letter queue")
 		}
+		if !j.parkable(key) {
+			j.breaks(key, "is parked without a reason")
+		}
 	default:
 		j.breaks(key, "is lost: its row is %q, with %d effects", state, made)
 	}
@@ -194,62 +197,17 @@ func (j *judge) runs(key int) {
 			if r2.fence <= r1.fence {
 				j.breaks(key, "a later run has fence %d, an earlier one %d", r2.fence, r1.fence)
 			}
-			if (r1.ended == 0 || r1.ended > r2.began) && !j.excused(r1, r2, r2.began, r2.at) {
+			if (r1.ended == 0 || r1.ended > r2.began) && !j.excused(r1, r2) {
 				j.breaks(key, "two runs at once, without a reason")
 			}
-			if r1.effect != 0 && r2.effect != 0 {
-				if !r1.failed && !j.excused(r1, r2, r2.effect, r2.effectAt) {
-					j.breaks(key, "two effects without a reason")
-				}
+			if r1.effect != 0 && r2.effect != 0 && !r1.failed && !j.excused(r1, r2) {
+				j.breaks(key, "two effects without a reason")
 			}
 		}
 		if i > 0 && r2.effect != 0 && slices.ContainsFunc(all[:i], func(r *run) bool { return r.effect != 0 }) {
 			j.l.stats.Repeats++
 		}
 	}
-}
-
-const (
-	// memory is how long a fault of a request can be felt by others.
-	memory = 10 * time.Second
-
-	// persistent is how many requests must fail, one after another and each at
-	// once, before a poller gives a completion up: it has so long for it.
-	persistent  = 6
-	persistence = 10 * time.Second
-
-	// retried is how soon a poller tries again what failed at once, with some
-	// to spare: a completion within a second, a heartbeat in a third of the lease.
-	retried = 3 * time.Second
-)
-
-// excused reports whether something kept r1 from being recorded until r2 did
-// what it did then: its process died, its handler outlived its answer, or
-// requests of its process to the store met faults.
-func (j *judge) excused(r1, r2 *run, until int, at time.Duration) bool {
-	if died := int(r1.proc.died.Load()); died != 0 && died < until {
-		return true
-	}
-	if r1.proc.outlived[r1.key] {
-		return true
-	}
-	slow, quick, last := 0, 0, time.Duration(0)
-	for _, h := range j.l.hurt[r1.proc] {
-		switch {
-		case h.at < r1.at-memory || h.at > at:
-		case h.slow:
-			slow++
-		default:
-			quick++
-			last = h.at
-		}
-	}
-	if j.w.plan.Hosts[r1.proc.host].Lambda || r1.effect == 0 || r2.began < r1.effect {
-		return slow+quick > 0
-	}
-	between := r2.fence > r1.fence+1 // another claim, which may have kept r1 from being recorded
-	lasted := between || last+max(retried, ms(j.w.plan.Lease)/2) > r2.at || last+retried > r1.effectAt+persistence
-	return slow > 0 || quick >= persistent && lasted
 }
 
 // completions checks that a key is completed once, and not run after that.
@@ -288,7 +246,7 @@ func (j *judge) acknowledged() {
 		case "DeleteMessage", "DeleteMessageBatch":
 			for _, one := range e.MessageIDs {
 				m, ok := j.w.sent[one]
-				if !ok || e.Queue != j.w.queue || m >= len(j.w.plan.Messages) || j.w.laid[m] || told[m] {
+				if !ok || e.Queue != j.w.queue || m >= len(j.w.plan.Messages) || j.w.wasLaid(m, e.Time) || told[m] {
 					continue
 				}
 				key := j.w.plan.Messages[m].Key

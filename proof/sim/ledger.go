@@ -29,8 +29,9 @@ type run struct {
 	proc         *process
 	fence        int64
 	began, ended int // by the clock; ended is 0 while it runs
-	at           time.Duration
-	effect       int // by the clock, 0 without one
+	at, endedAt  time.Duration
+	cutoff       time.Duration // when its batch ends it, 0 without a deadline
+	effect       int           // by the clock, 0 without one
 	effectAt     time.Duration
 	failed       bool // as planned, after its effect
 }
@@ -42,10 +43,17 @@ type recorded struct {
 	at    int
 }
 
-// hurt is one request that met a fault; a slow one keeps its sender waiting.
+// hurt is one request that met a fault.
 type hurt struct {
+	at    time.Duration
+	waits time.Duration // how long its sender waits for it, 0 when it fails at once
+	keys  []int         // that it is about
+}
+
+// moment is a time, and its place among what happens at one instant.
+type moment struct {
+	tick int
 	at   time.Duration
-	slow bool
 }
 
 func newLedger() *ledger {
@@ -54,14 +62,18 @@ func newLedger() *ledger {
 
 func (l *ledger) since() time.Duration { return time.Since(l.began) }
 
-// tick returns the next moment. l.mu is held.
+// tick counts what happens. l.mu is held.
 func (l *ledger) tick() int {
 	l.clock++
 	return l.clock
 }
 
-// start notes that a handler was started; nil when its process is dead.
-func (l *ledger) start(p *process, key, message int, fence int64) (*run, int) {
+// now returns the next moment. l.mu is held.
+func (l *ledger) now() moment { return moment{l.tick(), l.since()} }
+
+// start notes that a handler was started, whose context ends at cutoff; nil
+// when its process is dead.
+func (l *ledger) start(p *process, key, message int, fence int64, cutoff time.Duration) (*run, int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if p.isDead() {
@@ -73,7 +85,7 @@ func (l *ledger) start(p *process, key, message int, fence int64) (*run, int) {
 			nth++
 		}
 	}
-	r := &run{key: key, message: message, proc: p, fence: fence, began: l.tick(), at: l.since()}
+	r := &run{key: key, message: message, proc: p, fence: fence, began: l.tick(), at: l.since(), cutoff: cutoff}
 	l.runs = append(l.runs, r)
 	l.stats.Runs++
 	return r, nth
@@ -96,20 +108,30 @@ func (l *ledger) effect(r *run) bool {
 func (l *ledger) end(r *run, failed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r.ended, r.failed = l.tick(), failed
+	r.ended, r.endedAt, r.failed = l.tick(), l.since(), failed
 }
 
-// fault notes that a request of p met a fault.
-func (l *ledger) fault(p *process, side Side, f Fault, kind Trouble, op string) {
+// fault notes that a request of p, which is about these keys, met a fault.
+func (l *ledger) fault(p *process, side Side, f Fault, kind Trouble, op string, keys []int) {
 	l.hear(p, nil, fmt.Sprintf("%s of its %s", f.told(kind), op))
 	l.trouble(kind)
 	if side != DynamoDB {
 		return
 	}
-	slow := f.Kind == Delay || f.Kind == DelayResponse || f.Kind == Late || f.Kind == Hold
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.hurt[p] = append(l.hurt[p], hurt{l.since(), slow})
+	l.hurt[p] = append(l.hurt[p], hurt{l.since(), f.waits(), keys})
+}
+
+// waits returns how long the sender of a request waits because of a fault. What
+// arrives late fails at once.
+func (f Fault) waits() time.Duration {
+	switch f.Kind {
+	case Delay, DelayResponse, Hold:
+		return min(ms(f.Ms), requestTimeout)
+	default:
+		return 0
+	}
 }
 
 // hear keeps what a process says, or a fault that it met.
@@ -150,7 +172,8 @@ func (p *process) Observe(_ context.Context, e consumer.Event) {
 	case consumer.Abandoned:
 		p.abandoned.Store(true)
 		l.mu.Lock()
-		p.outlived[p.w.keyOf(e.Key)] = true
+		key := p.w.keyOf(e.Key)
+		p.outlived[key] = append(p.outlived[key], l.now())
 		l.mu.Unlock()
 	}
 }

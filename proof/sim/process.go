@@ -26,11 +26,14 @@ type process struct {
 	die  context.CancelFunc
 	died atomic.Int64 // when, by the ledger's clock; 0 while it lives
 
+	// Guarded by the ledger.
+	killed   moment           // zero unless it was
+	outlived map[int][]moment // when answers were given while handlers of a key ran
+
 	cutUntil  atomic.Int64 // the store cannot be reached until then, in Unix milliseconds
 	outside   bool         // it is a part of AWS, not a worker
 	invoked   atomic.Int32 // Lambda: invocations that it is in
 	abandoned atomic.Bool  // a handler of it outlived its answer
-	outlived  map[int]bool // the keys of these, guarded by the ledger
 
 	queue *sqs.Client
 	store *dynamodedupe.Store
@@ -41,7 +44,7 @@ var errDead = errors.New("sim: the process is dead")
 
 // newProcess starts a process on a host.
 func (w *world) newProcess(host int) *process {
-	p := &process{w: w, host: host, outlived: map[int]bool{}}
+	p := &process{w: w, host: host, outlived: map[int][]moment{}}
 	p.life, p.die = context.WithCancel(context.Background())
 	w.mu.Lock()
 	w.processes[host]++
@@ -65,20 +68,22 @@ func (w *world) newProcess(host int) *process {
 	return p
 }
 
-// kill ends the process. What it has on the way may still arrive.
-func (p *process) kill() { p.end(Killed) }
+// kill ends the process, as a plan does, or Lambda when an invocation takes too
+// long. What it has on the way may still arrive.
+func (p *process) kill() { p.end(true) }
 
 // exit ends a process that has ended by itself.
-func (p *process) exit() { p.end("") }
+func (p *process) exit() { p.end(false) }
 
-// end ends the process, by some trouble or without.
-func (p *process) end(by Trouble) {
+func (p *process) end(killed bool) {
 	p.once.Do(func() {
 		l := p.w.ledger
 		l.mu.Lock()
-		p.died.Store(int64(l.tick()))
-		if by != "" {
-			l.stats.Faults[by]++
+		now := l.now()
+		p.died.Store(int64(now.tick))
+		if killed {
+			p.killed = now
+			l.stats.Faults[Killed]++
 		}
 		l.mu.Unlock()
 		p.die()

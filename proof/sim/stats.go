@@ -35,8 +35,8 @@ const (
 	InvokedTwice    Trouble = "duplicate invocation"       // at once, again, or with doubled records
 	LostInvocation  Trouble = "lost invocation response"   //
 	AnotherClock    Trouble = "clock offset"               // of a process
-	Killed          Trouble = "kill"                       // of a process
-	PassedDeadlines Trouble = "deadline"                   // of an invocation, while a handler runs
+	Killed          Trouble = "kill"                       // of a process, by Lambda too when an invocation takes too long
+	PassedDeadlines Trouble = "deadline"                   // of an invocation, while handlers run
 )
 
 func troubles() []Trouble {
@@ -87,10 +87,11 @@ func (s Stats) String() string {
 		s.Requests, faults, s.Kills, s.Histories, s.Operations, s.Undecided)
 }
 
-// trouble returns what a fault means to a request, and false when it does not
-// concern this one: an entry of a batch does not fail where there is no batch.
-func (f Fault) trouble(op string, lease time.Duration) (Trouble, bool) {
-	batch := func(ops ...string) (Trouble, bool) { return PartlyFailed, slices.Contains(ops, op) }
+// trouble returns what a fault means to a request with so many members, and
+// false when it does not concern this one: an entry of a batch does not fail
+// where there is no batch, nor one that is not there.
+func (f Fault) trouble(op string, members int, lease time.Duration) (Trouble, bool) {
+	batch := func(ops ...string) (Trouble, bool) { return PartlyFailed, slices.Contains(ops, op) && f.hits(members) }
 	switch f.Kind {
 	case Drop:
 		return DroppedBefore, true
@@ -121,6 +122,12 @@ func (f Fault) trouble(op string, lease time.Duration) (Trouble, bool) {
 		return Conflicts, op == "TransactWriteItems"
 	}
 	return "", false
+}
+
+// hits reports whether the mask names one of so many members.
+func (f Fault) hits(members int) (hit bool) {
+	f.masked(func(i int) { hit = hit || i < members })
+	return hit
 }
 
 // told names the trouble that a fault is, with its time where it has one.

@@ -65,3 +65,26 @@ func TestStats(t *testing.T) {
 		t.Errorf("%v, want one kill, one throttled request, and no batch that failed in part", f)
 	}
 }
+
+// A deadline is one of an invocation, however many handlers run meanwhile.
+func TestStatsDeadline(t *testing.T) {
+	for _, ignores := range []bool{false, true} {
+		p := sim.Plan{
+			Mode: sim.Plain, Lease: 3000, Visibility: 20, Receives: 10, Calm: 10000,
+			Hosts:    []sim.Host{{Lambda: true, Slots: 10, Batch: 10, Workers: 1, Timeout: 3000}},
+			Keys:     []sim.Key{{Takes: 1000, Slow: 1}}, // all others come while it runs
+			Messages: []sim.Message{{}},
+		}
+		for key := range 5 {
+			p.Keys = append(p.Keys, sim.Key{Takes: 20000, Slow: 1, Ignores: ignores})
+			p.Messages = append(p.Messages, sim.Message{Key: key + 1, At: 500})
+		}
+		got := sim.Play(t, p)
+		if len(got.Broken) > 0 {
+			t.Fatal(strings.Join(got.Broken, "\n"))
+		}
+		if n := got.Stats.Faults[sim.PassedDeadlines]; n != 1 {
+			t.Errorf("handlers that ignore it %v: %d deadlines, want that of the one invocation", ignores, n)
+		}
+	}
+}

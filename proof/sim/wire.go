@@ -3,9 +3,12 @@ package sim
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -51,12 +54,16 @@ func (c *wire) Do(req *http.Request) (*http.Response, error) {
 		return nil, errDead
 	}
 	f := w.faultOf(c.side, op)
-	kind, bites := f.trouble(op, ms(w.plan.Lease))
+	keys, members, err := contents(req)
+	if err != nil {
+		return nil, err
+	}
+	kind, bites := f.trouble(op, members, ms(w.plan.Lease))
 	if c.side == DynamoDB && time.Now().UnixMilli() < c.p.cutUntil.Load() {
 		f, kind, bites = Fault{Kind: Drop}, CutOff, true
 	}
 	if bites {
-		w.ledger.fault(c.p, c.side, f, kind, op)
+		w.ledger.fault(c.p, c.side, f, kind, op, keys)
 	}
 	if f.Kind == Late {
 		return nil, c.late(req, ms(f.Ms))
@@ -69,6 +76,34 @@ func (c *wire) Do(req *http.Request) (*http.Response, error) {
 		return nil, errDead
 	}
 	return resp, err
+}
+
+var keyNames = regexp.MustCompile(`key-(\d{3})`)
+
+// contents returns the keys that a request is about, and how many members it
+// has: entries of a batch, statements, items of a transaction, keys to read.
+func contents(req *http.Request) (keys []int, members int, err error) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, 0, err
+	}
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	for _, name := range keyNames.FindAllSubmatch(body, -1) {
+		key, _ := strconv.Atoi(string(name[1]))
+		keys = append(keys, key)
+	}
+	var in struct {
+		Entries, Statements, TransactItems []json.RawMessage
+		RequestItems                       map[string]struct{ Keys []json.RawMessage }
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, 0, err
+	}
+	members = len(in.Entries) + len(in.Statements) + len(in.TransactItems)
+	for _, r := range in.RequestItems {
+		members += len(r.Keys)
+	}
+	return keys, members, nil
 }
 
 // send hands a request to the server. That of a process that dies meanwhile
@@ -104,28 +139,37 @@ func (c *wire) late(req *http.Request, after time.Duration) error {
 // hand passes the fault of a request to the server's FaultFunc, which is
 // called first of all by the request that was sent, and knows no sender.
 type hand struct {
-	mu    sync.Mutex // held from over until take
-	next  Fault
-	taken *bool
+	mu   sync.Mutex // held from over until take
+	next *handed
+}
+
+// handed is one request on its way.
+type handed struct {
+	fault    Fault
+	taken    bool
+	answered func() // if set, called when it is answered
 }
 
 func (h *hand) over(f Fault, send func() (*http.Response, error)) (*http.Response, error) {
-	taken := false
+	one := &handed{fault: f}
 	h.mu.Lock()
-	h.next, h.taken = f, &taken
+	h.next = one
 	resp, err := send()
-	if !taken { // refused before it was looked at
+	if !one.taken { // refused before it was looked at
 		h.mu.Unlock()
+	}
+	if err == nil && one.answered != nil {
+		one.answered()
 	}
 	return resp, err
 }
 
 // take is called by the server, in the goroutine of over.
-func (h *hand) take() Fault {
-	f := h.next
-	*h.taken = true
+func (h *hand) take() *handed {
+	one := h.next
+	one.taken = true
 	h.mu.Unlock()
-	return f
+	return one
 }
 
 // direct is how the world itself reaches a server: no fault meets it.

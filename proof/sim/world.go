@@ -47,8 +47,8 @@ type world struct {
 	alive     map[int][]*process // by host
 	counts    map[counted]int
 	faulted   map[countedOp]int
-	sent      map[string]int // messages by id
-	laid      map[int]bool   // messages that a poller moved to the dead-letter queue
+	sent      map[string]int    // messages by id
+	laid      map[int]time.Time // when a poller moved messages to the dead-letter queue
 	calm      bool
 }
 
@@ -66,7 +66,7 @@ func newWorld(p Plan) *world {
 	w := &world{
 		plan: p, ledger: newLedger(), gate: newGate(p.Seed), queue: "work", dead: "dead",
 		processes: map[int]int{}, alive: map[int][]*process{}, counts: map[counted]int{}, faulted: map[countedOp]int{},
-		sent: map[string]int{}, laid: map[int]bool{}, given: map[int]bool{},
+		sent: map[string]int{}, laid: map[int]time.Time{}, given: map[int]bool{},
 	}
 	w.sqs = sqstest.New(sqstest.Options{
 		Seed: p.Seed, Duplicate: float64(p.Duplicate) / 100, Redeliver: float64(p.Redeliver) / 100,
@@ -75,7 +75,7 @@ func newWorld(p Plan) *world {
 	})
 	w.ddb = ddbtest.New(ddbtest.Options{NoOldItem: p.NoOldItem})
 	w.sqs.Fault(w.sqsFault)
-	w.ddb.Fault(func(ddbtest.Request) ddbtest.Action { return w.hand.take().ddbAction() })
+	w.ddb.Fault(func(ddbtest.Request) ddbtest.Action { return w.hand.take().fault.ddbAction() })
 	w.client = w.sqs.Client(func(o *sqs.Options) { o.HTTPClient = direct{w, w.sqs.HTTPClient()} })
 	if p.Ordered {
 		w.queue, w.dead = "work.fifo", "dead.fifo"
@@ -110,16 +110,36 @@ func historyOf(p Plan) *witness {
 }
 
 func (w *world) sqsFault(op string, req sqstest.Request) sqstest.Action {
-	a := w.hand.take().sqsAction()
-	if op == "SendMessage" && req.Queue == w.dead && !a.DropRequest && a.Err == nil {
-		w.mu.Lock()
-		for _, e := range req.Entries {
-			_, message := parseBody(e.Body)
-			w.laid[message] = true
-		}
-		w.mu.Unlock()
+	one := w.hand.take()
+	a := one.fault.sqsAction()
+	if op != "SendMessage" || req.Queue != w.dead || a.DropRequest || a.Err != nil {
+		return a
+	}
+	lay := func() { w.lay(req.Entries) }
+	if a.Delay > 0 { // its sender may leave, and take it along
+		one.answered = lay
+	} else {
+		lay()
 	}
 	return a
+}
+
+// lay notes that messages are in the dead-letter queue from now on.
+func (w *world) lay(entries []sqstest.Entry) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range entries {
+		_, message := parseBody(e.Body)
+		if _, ok := w.laid[message]; !ok {
+			w.laid[message] = time.Now()
+		}
+	}
+}
+
+// wasLaid reports whether a message was moved to the dead-letter queue by then.
+func (w *world) wasLaid(message int, by time.Time) bool {
+	at, ok := w.laid[message]
+	return ok && !at.After(by)
 }
 
 // faultOf counts a request and returns what goes wrong with it, if anything.
