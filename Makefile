@@ -150,8 +150,8 @@ mutations: ## Break the code in a hundred places, one by one, and name the test 
 	@go -C proof run ./mutate -n $(MUTATIONS) -o $(if $(filter 0,$(MUTATIONS)),,../dist/)mutations.md $(if $(FIGURES),-json $(abspath $(FIGURES)))
 
 .PHONY: crash
-crash: ## Kill workers KILLS (200) times, on bbolt and DynamoDB, and judge what is left, in dist/crash.md (CRASHFLAGS='-seed 6')
-	@go -C proof run ./crash -kills $(KILLS) -o ../dist/crash.md $(if $(FIGURES),-json $(abspath $(FIGURES))) $(CRASHFLAGS)
+crash: ## Kill workers KILLS (200) times, on bbolt and DynamoDB, and judge what is left, in dist/crash.md (CRASHFLAGS='-seed 6'; with Python 3.11 on ministack)
+	@$$(scripts/venv.sh ministack >&2 && echo scripts/ministack.sh) go -C proof run ./crash -kills $(KILLS) -o ../dist/crash.md $(if $(FIGURES),-json $(abspath $(FIGURES))) $(CRASHFLAGS)
 
 .PHONY: demo
 demo: ## Run the example worker's demo: duplicates, failures and a crash, nothing lost, nothing doubled

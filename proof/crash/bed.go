@@ -38,6 +38,9 @@ const (
 	onDynamoDB = "DynamoDB"
 )
 
+// endpoint is the variable that says where DynamoDB is.
+const endpoint = "ONLYONCE_DYNAMODB_ENDPOINT"
+
 const (
 	consumerName = "crash"
 	keyPointer   = "/order_id"
@@ -113,8 +116,21 @@ func newBed(ctx context.Context, o bedOptions) (*bed, error) {
 	return b, nil
 }
 
+// whose says in words which store it is.
+func whose(kind string) string {
+	switch {
+	case kind != onDynamoDB:
+		return kind
+	case os.Getenv("ONLYONCE_AWS_ENDPOINT") != "": // scripts/ministack.sh
+		return kind + " of ministack"
+	case os.Getenv(endpoint) != "":
+		return kind + " of another server"
+	}
+	return kind + " as played"
+}
+
 func (b *bed) openDynamoDB(ctx context.Context) error {
-	b.dynamoURL = os.Getenv("ONLYONCE_DYNAMODB_ENDPOINT")
+	b.dynamoURL = os.Getenv(endpoint)
 	if b.dynamoURL == "" {
 		b.played = httptest.NewServer(ddbtest.New(ddbtest.Options{}).Handler())
 		b.dynamoURL = b.played.URL

@@ -81,13 +81,14 @@ func crash(ctx context.Context, s settings, stdout, stderr io.Writer) (err error
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
+			r.store = whose(kind)
 			fmt.Fprintf(stderr, "%s on %s: %d kills, %d orders, %d doubled, %d faults in %.0f s\n",
-				w, kind, r.kills, r.orders, r.doubled, len(r.faults), r.took.Seconds())
+				w, r.store, r.kills, r.orders, r.doubled, len(r.faults), r.took.Seconds())
 			for _, f := range r.faults {
-				failures = append(failures, fmt.Errorf("%s on %s: %s", w, kind, f))
+				failures = append(failures, fmt.Errorf("%s on %s: %s", w, r.store, f))
 			}
 			if r.err != nil {
-				failures = append(failures, fmt.Errorf("%s on %s: %w", w, kind, r.err))
+				failures = append(failures, fmt.Errorf("%s on %s: %w", w, r.store, r.err))
 			}
 			results = append(results, r)
 		}
