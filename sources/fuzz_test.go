@@ -78,11 +78,16 @@ func fuzz(f *testing.F, kind string, read sources.Splitter, array string, parts 
 		var wants []work
 		for _, element := range all {
 			if texts := parts(element); !slices.Contains(texts, "") || kind == "s3event" { // an empty part is refused
+				if len(texts) > 1 { // bars stand between them, and are escaped in them
+					for i := range texts {
+						texts[i] = strings.NewReplacer(`\`, `\\`, `|`, `\|`).Replace(texts[i])
+					}
+				}
 				wants = append(wants, work{strings.Join(texts, "|"), string(inside(element))})
 			}
 		}
 		for _, rec := range got {
-			is, found := work{strings.NewReplacer(`\|`, `|`, `\\`, `\`).Replace(rec.ID), string(rec.Body)}, false
+			is, found := work{rec.ID, string(rec.Body)}, false
 			for len(wants) > 0 && !found {
 				found, wants = wants[0] == is, wants[1:]
 			}
